@@ -1,0 +1,16 @@
+/** Conditions as kstatus reads them. */
+import { z } from 'zod'
+
+export const condition = z.strictObject({
+  type: z.string().max(316).describe('Name of the condition'),
+  status: z.enum(['True', 'False', 'Unknown']),
+  reason: z.string().max(1024).describe('One word in CamelCase; docs/reference lists them'),
+  message: z
+    .string()
+    .max(32768)
+    .describe('For people: the field, the old and the new value, and what can be done'),
+  lastTransitionTime: z.string().describe('When status last changed, RFC 3339'),
+  observedGeneration: z.int().min(0).optional().describe('metadata.generation that this speaks of'),
+})
+
+export type Condition = z.infer<typeof condition>

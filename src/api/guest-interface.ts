@@ -1,0 +1,116 @@
+/** GuestInterface: one NIC of a guest. */
+import { z } from 'zod'
+import { condition } from './conditions.ts'
+import type { Resource } from './resource.ts'
+import { interfaceSettings, linkName, macAddress, pciAddress, source } from './settings.ts'
+
+export const guestRef = z
+  .strictObject({
+    name: z.string().min(1).max(255).optional().describe("The guest's libvirt name"),
+    uuid: z.guid().optional().describe("The guest's libvirt UUID"),
+  })
+  .describe('The guest, by name or by UUID: exactly one of the two')
+
+export const deletionPolicy = z.enum(['Detach', 'Retain'])
+export const updatePolicy = z.enum(['Live', 'Replug', 'NextBoot'])
+
+export const guestInterfaceSpec = z.strictObject({
+  guest: guestRef,
+  hostName: z
+    .string()
+    .min(1)
+    .max(253)
+    .optional()
+    .describe('Pin: the only host on which this interface is kept'),
+  source,
+  ...interfaceSettings,
+  adopt: z.boolean().optional().describe('Take over an interface of this MAC that somebody else made'),
+  updatePolicy: updatePolicy
+    .default('Live')
+    .describe('Live: in place or refused; Replug: unplug and plug; NextBoot: saved definition only'),
+  deletionPolicy: deletionPolicy.default('Detach').describe('What happens on the host when this object goes'),
+})
+
+/** One list of verdicts everywhere: plans, command line, status. */
+export const verdict = z.enum([
+  'None',
+  'InPlace',
+  'Reattach',
+  'Attach',
+  'Detach',
+  'Replug',
+  'NextBoot',
+  'RestartRequired',
+  'Refused',
+])
+
+export const difference = z.strictObject({
+  field: z.string().describe('Path of the setting, such as virtualPort.profileID or source'),
+  observed: z.string().describe('Value on the host; empty when absent'),
+  effective: z.string().describe('Value that the manifests come to; empty when absent'),
+  verdict,
+  reason: z.string().describe('Why this verdict, and what can be done'),
+})
+
+export const portKind = z.enum([
+  'network',
+  'bridge',
+  'direct',
+  'hostdev',
+  'vhostuser',
+  'vdpa',
+  'user',
+  'ethernet',
+])
+
+/** The port as status shows it. Flat, since kube-apiserver takes no typed unions. */
+export const portStatus = z.strictObject({
+  kind: portKind,
+  name: z.string().describe('The port for people, such as ovsbr0 or eth3 (passthrough)'),
+  hostName: z.string().describe('Host on which the port is'),
+  network: z.string().optional().describe('libvirt network, where kind is network'),
+  bridge: linkName.optional(),
+  dev: z.string().optional().describe('Host link, or vDPA device'),
+  mode: z.string().optional().describe('macvtap or vhost-user mode'),
+  path: z.string().optional().describe('vhost-user socket'),
+  address: pciAddress.optional().describe('PCI function'),
+  managed: z.boolean().optional(),
+})
+
+export const layer = z.enum(['interface', 'portGroup', 'network', 'generated'])
+
+export const guestState = z.enum(['Running', 'Paused', 'Off', 'NotFound', 'Unknown'])
+
+export const guestInterfaceStatus = z.strictObject({
+  hostName: z
+    .string()
+    .optional()
+    .describe('Host whose agent keeps this interface; written by the controller only'),
+  nextHostName: z.string().optional().describe('Host it moves to once the old one has let go'),
+  guestUUID: z.guid().optional(),
+  guestState: guestState.optional(),
+  mac: macAddress.optional().describe('MAC in force'),
+  port: portStatus.optional(),
+  effective: z.strictObject(interfaceSettings).optional().describe('Settings that the manifests come to'),
+  sources: z.record(z.string(), layer).optional().describe('Which layer supplied each setting'),
+  plan: z
+    .strictObject({
+      verdict,
+      steps: z.array(z.string()).max(64),
+      differences: z.array(difference).max(64),
+    })
+    .optional(),
+  waitingSince: z.string().optional().describe('Since when it waits for a port of the pool, RFC 3339'),
+  observedGeneration: z.int().optional(),
+  conditions: z.array(condition).max(16).optional(),
+})
+
+export type GuestRef = z.infer<typeof guestRef>
+export type GuestInterfaceSpec = z.infer<typeof guestInterfaceSpec>
+export type GuestInterfaceStatus = z.infer<typeof guestInterfaceStatus>
+export type GuestInterface = Resource<'GuestInterface', GuestInterfaceSpec, GuestInterfaceStatus>
+export type Verdict = z.infer<typeof verdict>
+export type Difference = z.infer<typeof difference>
+export type PortStatus = z.infer<typeof portStatus>
+export type Layer = z.infer<typeof layer>
+export type GuestState = z.infer<typeof guestState>

@@ -1,0 +1,16 @@
+/** An interface as one definition of a guest (live or saved) has it, in the manifests' shapes. */
+import type { InterfaceSettings } from '../api/settings.ts'
+import type { Port } from './port.ts'
+
+export interface InterfaceDefinition {
+  port: Port
+  settings: InterfaceSettings
+  /** The device alias; those of ours begin with ua-patchbay-. */
+  alias?: string
+  /** `portgroup` of a `type='network'` source. */
+  portGroup?: string
+  /** `portid` of a source: libvirt itself allocated this port from a network's pool. */
+  portId?: string
+  /** The libvirt network that a live definition still names beside the port libvirt chose for it. */
+  network?: string
+}

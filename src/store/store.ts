@@ -1,0 +1,56 @@
+/**
+ * Where desired state comes from and where status goes. Two of them: a directory of manifests, and Kubernetes.
+ * Both hand out keys; what stands behind a key is read afresh by whoever works on it.
+ */
+import type { GuestInterface } from '../api/guest-interface.ts'
+import type { Host } from '../api/host.ts'
+import type { Network } from '../api/network.ts'
+import type { PortGroup } from '../api/port-group.ts'
+
+export interface Resources {
+  GuestInterface: GuestInterface
+  Network: Network
+  PortGroup: PortGroup
+  Host: Host
+}
+export type StoredKind = keyof Resources
+
+/** A resource's name: all that a woken reconciler is told. `namespace` for GuestInterfaces only. */
+export interface Key {
+  kind: StoredKind
+  namespace?: string
+  name: string
+}
+
+/** Why the manifest of an object was not accepted; the object stands as it was last accepted. */
+export interface Rejection {
+  reason: 'InvalidManifest' | 'FieldImmutable'
+  /** For people, all reasons at once: file, line, field, why. */
+  message: string
+  /** Of immutable fields: what was asked for. */
+  fields: { field: string; from: string; to: string }[]
+}
+
+export interface Store {
+  /** Reads everything once, then reports each key that changes to `wake` until the signal aborts. Nothing may be allocated before it resolves. */
+  start(wake: (key: Key) => void, signal: AbortSignal): Promise<void>
+  /**
+   * The object with its status as last written. An object whose manifest is gone stays, with
+   * metadata.deletionTimestamp, until `release` is called: what it holds on the host must be let go first.
+   */
+  get<K extends StoredKind>(kind: K, name: string, namespace?: string): Resources[K] | undefined
+  list<K extends StoredKind>(kind: K): Resources[K][]
+  /** Why the newest manifest of this object isn't what `get` returns; undefined when it is. */
+  rejection(key: Key): Rejection | undefined
+  /**
+   * Replaces the status; no write at all when it equals the one that is there. `durable`: on return it survives a
+   * power cut (asked for before a port is used). Rejects when it could not be written: then nothing may be touched.
+   */
+  writeStatus<K extends StoredKind>(
+    key: Key & { kind: K },
+    status: NonNullable<Resources[K]['status']>,
+    durable?: boolean,
+  ): Promise<void>
+  /** Forgets an object that is going: nothing of it is left on the host. */
+  release(key: Key): Promise<void>
+}
