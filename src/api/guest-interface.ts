@@ -68,7 +68,7 @@ export const portStatus = z.strictObject({
   kind: portKind,
   name: z.string().describe('The port for people, such as ovsbr0 or eth3 (passthrough)'),
   hostName: z.string().describe('Host on which the port is'),
-  network: z.string().optional().describe('libvirt network, where kind is network'),
+  network: z.string().optional().describe('Network the port belongs to; absent for a source of the interface's own'),
   bridge: linkName.optional(),
   dev: z.string().optional().describe('Host link, or vDPA device'),
   mode: z.string().optional().describe('macvtap or vhost-user mode'),
@@ -79,7 +79,7 @@ export const portStatus = z.strictObject({
 
 export const layer = z.enum(['interface', 'portGroup', 'network', 'generated'])
 
-export const guestState = z.enum(['Running', 'Paused', 'Off', 'NotFound', 'Unknown'])
+export const guestState = z.enum(['Running', 'Off', 'NotFound', 'Unknown'])
 
 export const guestInterfaceStatus = z.strictObject({
   hostName: z

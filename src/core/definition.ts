@@ -7,6 +7,8 @@ export interface InterfaceDefinition {
   settings: InterfaceSettings
   /** The device alias; those of ours begin with ua-patchbay-. */
   alias?: string
+  /** Link on the host behind a live interface (vnet3, macvtap0), whoever chose its name. */
+  device?: string
   /** `portgroup` of a `type='network'` source. */
   portGroup?: string
   /** `portid` of a source: libvirt itself allocated this port from a network's pool. */

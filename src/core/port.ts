@@ -6,8 +6,9 @@ export type Port =
   /** A bridge that a libvirt network made; `bridge` is known only where a live definition shows it. */
   | { kind: 'network'; network: string; bridge?: string }
   | { kind: 'bridge'; bridge: string }
-  | { kind: 'direct'; dev: string; mode: DirectMode }
-  | { kind: 'hostdev'; address: string; managed?: boolean }
+  /** `network`: name of the Network from whose pool the device came. */
+  | { kind: 'direct'; dev: string; mode: DirectMode; network?: string }
+  | { kind: 'hostdev'; address: string; managed?: boolean; network?: string }
   | { kind: 'vhostuser'; path: string; mode: 'client' | 'server' }
   | { kind: 'vdpa'; dev: string }
   | { kind: 'user' }
