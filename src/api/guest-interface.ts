@@ -68,7 +68,10 @@ export const portStatus = z.strictObject({
   kind: portKind,
   name: z.string().describe('The port for people, such as ovsbr0 or eth3 (passthrough)'),
   hostName: z.string().describe('Host on which the port is'),
-  network: z.string().optional().describe('Network the port belongs to; absent for a source of the interface's own'),
+  network: z
+    .string()
+    .optional()
+    .describe('Network the port belongs to; absent where the interface names its source itself'),
   bridge: linkName.optional(),
   dev: z.string().optional().describe('Host link, or vDPA device'),
   mode: z.string().optional().describe('macvtap or vhost-user mode'),
