@@ -1,0 +1,60 @@
+/**
+ * Every reason that a condition of ours can carry: what it means, and how kstatus is to read it.
+ * Stalled: nothing moves until a person changes something. Reconciling: it comes right by itself once what it waits for happens.
+ */
+export type Stance = 'Done' | 'Reconciling' | 'Stalled'
+
+interface Meaning {
+  stance: Stance
+  meaning: string
+}
+
+const done = (meaning: string): Meaning => ({ stance: 'Done', meaning })
+const waits = (meaning: string): Meaning => ({ stance: 'Reconciling', meaning })
+const stalled = (meaning: string): Meaning => ({ stance: 'Stalled', meaning })
+
+export const reasons = {
+  GuestFound: done('The guest is on this host.'),
+  Resolved: done('Interface, port group and network come to one set of settings.'),
+  PortAllocated: done('The interface holds its port.'),
+  InSync: done('Live and saved definition, the kernel and Open vSwitch show what the manifests say.'),
+  NoRestartNeeded: done('The running guest has all settings.'),
+  ChangedAtNextBoot: done(
+    'The saved definition is changed; the running guest takes it over at its next start.',
+  ),
+  Accepted: done('The object is in force on this host.'),
+  NotReached: waits('An earlier condition stands in the way; this one was not looked at.'),
+  GuestNotFound: waits('No guest of this name or UUID is on the host.'),
+  PoolExhausted: waits('Every device of the pool is held; the interface takes its turn when one is freed.'),
+  DeviceInUse: waits(
+    'The devices of the pool carry an address or the default route, are enslaved, or belong to a guest of somebody else.',
+  ),
+  DeviceNotFound: waits('The host has none of the devices that the manifest names.'),
+  GuestNotReleasing: waits(
+    'The guest has not let go of the device; the port is held until libvirt and the kernel show it free.',
+  ),
+  NetworkNotActive: waits('The libvirt network is not running.'),
+  LibvirtUnavailable: waits('libvirt does not answer; what it last did stands.'),
+  ApplyFailed: waits('A step failed; what had been applied is read back and the step is tried again.'),
+  NotVerified: waits('libvirt reported success, but the host does not show the change.'),
+  Detaching: waits('The interface is being removed from the guest.'),
+  LiveChangeRefused: stalled('A setting cannot be changed while the guest runs; nothing was touched.'),
+  ApplyRejected: stalled('libvirt rejects this configuration; nothing of it stays.'),
+  NoFreeSlot: stalled('The guest has no free slot for hot-plug; the saved definition is changed.'),
+  InvalidManifest: stalled('The newest manifest is not valid; the last accepted one stands.'),
+  NetworkNotFound: stalled('No Network of this name selects the host.'),
+  NetworkAmbiguous: stalled('More than one Network of this name selects the host.'),
+  PortGroupNotFound: stalled('The network has no port group of this name on the host.'),
+  PortGroupAmbiguous: stalled(
+    'More than one PortGroup of this name, or more than one default, selects the host.',
+  ),
+  NamespaceNotAllowed: stalled("The Network's allowedNamespaces do not hold the interface's namespace."),
+  ForwardModeNotSupported: stalled('Networks of this forward mode are not kept by this version.'),
+  VirtualPortConflict: stalled('Two layers set a virtual port parameter to different values.'),
+  VirtualPortIncomplete: stalled('The virtual port lacks a parameter that its type needs.'),
+  SettingNotSupported: stalled('The setting is not possible on this kind of port.'),
+  MacConflict: stalled('Another interface of the guest has this MAC address.'),
+  TargetDeviceExists: stalled('A link with the name of the target device exists already.'),
+} as const satisfies Record<string, Meaning>
+
+export type Reason = keyof typeof reasons

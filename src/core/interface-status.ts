@@ -1,0 +1,68 @@
+/** From what a pass found to the conditions of a GuestInterface: every one of them is set on every pass. */
+import type { Condition } from '../api/conditions.ts'
+import { type Reason, reasons } from '../api/reasons.ts'
+
+/** One step of the way from a manifest to a NIC in sync, as a pass found it. */
+export interface Check {
+  status: 'True' | 'False' | 'Unknown'
+  reason: Reason
+  message: string
+}
+
+/** In the order in which they build on one another; Ready is the first that is not True. */
+export const stages = ['Bound', 'Resolved', 'PortAllocated', 'Synced'] as const
+export type Stage = (typeof stages)[number]
+
+export interface Findings {
+  /** The stages a pass has come through; those behind the first that isn't True were not reached. */
+  stages: Partial<Record<Stage, Check>>
+  restartRequired?: Check
+}
+
+/** `now`: RFC 3339. A condition keeps its transition time as long as its status stands. */
+export function conditionsOf(
+  findings: Findings,
+  generation: number,
+  previous: Condition[],
+  now: string,
+): Condition[] {
+  const checks = new Map<string, Check>()
+  let stopped: { stage: Stage; check: Check } | undefined
+  for (const stage of stages) {
+    const check: Check = (!stopped && findings.stages[stage]) || notReached(stopped?.stage)
+    if (!stopped && check.status !== 'True') stopped = { stage, check }
+    checks.set(stage, check)
+  }
+  checks.set(
+    'RestartRequired',
+    findings.restartRequired ?? { status: 'False', reason: 'NoRestartNeeded', message: '' },
+  )
+  const synced = checks.get('Synced') as Check
+  checks.set('Ready', stopped?.check ?? { ...synced, status: 'True' })
+  const stance = stopped ? reasons[stopped.check.reason].stance : 'Done'
+  for (const type of ['Reconciling', 'Stalled'] as const) {
+    const holds = stance === type
+    checks.set(type, {
+      status: holds ? 'True' : 'False',
+      reason: (checks.get('Ready') as Check).reason,
+      message: holds ? (stopped as { check: Check }).check.message : '',
+    })
+  }
+  return [...checks].map(([type, check]) => withTransition(type, check, generation, previous, now))
+}
+
+export function withTransition(
+  type: string,
+  check: Check,
+  generation: number,
+  previous: Condition[],
+  now: string,
+): Condition {
+  const before = previous.find((each) => each.type === type)
+  const lastTransitionTime = before?.status === check.status ? before.lastTransitionTime : now
+  return { type, ...check, lastTransitionTime, observedGeneration: generation }
+}
+
+function notReached(stage: Stage | undefined): Check {
+  return { status: 'Unknown', reason: 'NotReached', message: stage ? `Waits for ${stage}` : '' }
+}
