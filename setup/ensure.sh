@@ -1,0 +1,26 @@
+#!/bin/sh
+# Installs what this checkout needs and the machine lacks, and says what it does meanwhile.
+#
+#   sh setup/ensure.sh packages   npm packages and the pinned Node; needs neither root nor Debian
+#   sh setup/ensure.sh lab        also what the lab's hosts and guests are made of: Debian packages, a guest's kernel
+#
+# Plain POSIX sh, since it runs before anything is there. When all is there it only looks, which takes some 20 ms.
+set -eu
+cd "$(dirname "$0")/.."
+. setup/say.sh
+. setup/npm-packages.sh
+. setup/machine.sh
+. setup/debian-packages.sh
+. setup/guest-kernel.sh
+
+case "${1-}" in
+  packages | lab) ;;
+  *) give_up "usage: sh setup/ensure.sh packages | lab" ;;
+esac
+
+ensure_npm_packages
+if [ "$1" = lab ]; then
+  require_lab_machine /etc/os-release
+  ensure_debian_packages
+  ensure_guest_kernel
+fi

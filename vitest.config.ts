@@ -1,0 +1,25 @@
+import { defineConfig } from 'vitest/config'
+
+/** Tests that share a machine's kernel, libvirt and two cores run one file after the other and may take their time. */
+const real = { fileParallelism: false, maxWorkers: 1, testTimeout: 120_000, hookTimeout: 120_000 }
+
+export default defineConfig({
+  test: {
+    // A forgotten `.only` would leave out the rest in silence.
+    allowOnly: false,
+    reporters: ['default', './test/reporter/closing-line.ts'],
+    // groupOrder: one project after the other.
+    projects: [
+      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], sequence: { groupOrder: 1 } } },
+      {
+        test: {
+          name: 'libvirt',
+          include: ['test/libvirt/**/*.test.ts'],
+          sequence: { groupOrder: 2 },
+          ...real,
+        },
+      },
+      { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], sequence: { groupOrder: 3 }, ...real } },
+    ],
+  },
+})
