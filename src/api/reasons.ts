@@ -50,6 +50,8 @@ export const reasons = {
   ),
   NamespaceNotAllowed: stalled("The Network's allowedNamespaces do not hold the interface's namespace."),
   ForwardModeNotSupported: stalled('Networks of this forward mode are not kept by this version.'),
+  PoolEmpty: stalled('The Network has a pool mode and names no device.'),
+  VirtualPortNotAllowed: stalled('A virtual port of this type is not possible on this kind of port.'),
   VirtualPortConflict: stalled('Two layers set a virtual port parameter to different values.'),
   VirtualPortIncomplete: stalled('The virtual port lacks a parameter that its type needs.'),
   SettingNotSupported: stalled('The setting is not possible on this kind of port.'),
