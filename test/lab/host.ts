@@ -4,13 +4,14 @@
  *
  * A host ends with the process that started it, however that ends: its pid 1 waits for the end of a pipe from us.
  */
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, type SpawnOptions, spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
-import { access, constants, mkdir, writeFile } from 'node:fs/promises'
+import { access, constants, mkdir, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { createInterface } from 'node:readline'
 import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { execa, type Options, type Result } from 'execa'
 import { cacheDirectory } from './cache.ts'
 import { Libvirtd } from './libvirtd.ts'
@@ -70,7 +71,7 @@ export class LabHost {
         openVswitch ? ['open-vswitch'] : [],
       ),
       // A session of its own: Ctrl-C reaches the test, which then ends the host in good order.
-      { detached: true, stdio: 'pipe', env: { ...process.env, LC_ALL: 'C' } },
+      { detached: true, stdio: 'pipe', env: { ...process.env, PATH: searchPath(), LC_ALL: 'C' } },
     )
     const complaint = text(child.stderr)
     let pid: number | undefined
@@ -100,7 +101,37 @@ export class LabHost {
   /** Runs a program inside the host (`nsenter -t PID -m -n -p -u -- COMMAND ARGS`); execa's options and errors. */
   exec(command: string, args: readonly string[] = [], options: Options = {}): Promise<Result> {
     const [nsenter, ...rest] = this.nsenterArgv
-    return execa(nsenter!, [...rest, command, ...args], options) as unknown as Promise<Result>
+    return execa(nsenter!, [...rest, command, ...args], {
+      ...options,
+      env: { ...options.env, PATH: searchPath() },
+    }) as unknown as Promise<Result>
+  }
+
+  /**
+   * Starts a program that runs on inside the host. Signals go to `pid` (as the machine sees it): nsenter stays between
+   * as the parent, passes none on, and ends as the program ends.
+   */
+  async spawn(
+    command: string,
+    args: readonly string[] = [],
+    options: SpawnOptions = {},
+  ): Promise<{ pid: number; child: ChildProcess }> {
+    const [nsenter, ...rest] = this.nsenterArgv
+    const child = spawn(nsenter!, [...rest, command, ...args], {
+      ...options,
+      env: { ...process.env, ...options.env, PATH: searchPath() },
+    })
+    await once(child, 'spawn')
+    while (child.exitCode === null && child.signalCode === null) {
+      const pid = Number(
+        await readFile(`/proc/${child.pid}/task/${child.pid}/children`, 'utf8').catch(() => ''),
+      )
+      if (pid > 0) return { pid, child }
+      await delay(1)
+    }
+    throw new Error(
+      `${command} ended at once in lab host ${this.name}: ${child.signalCode ?? child.exitCode}`,
+    )
   }
 
   /** Runs a bash script inside the host, giving what it prints; throws at the first command of it that fails. */
@@ -132,9 +163,12 @@ export class LabHost {
   }
 }
 
+/** Also where Debian keeps commands of root: `su` without `-` leaves that out. */
+const searchPath = () => `${process.env.PATH ?? ''}:/usr/sbin:/sbin`
+
 async function requireCommands(needed: Record<string, string>): Promise<void> {
   const missing = new Set<string>()
-  const directories = [...(process.env.PATH ?? '').split(':'), '/usr/sbin', '/sbin']
+  const directories = searchPath().split(':')
   for (const [command, debianPackage] of Object.entries(needed)) {
     const found = await Promise.any(
       directories.map((directory) => access(path.join(directory, command), constants.X_OK)),
