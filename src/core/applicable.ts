@@ -1,7 +1,6 @@
 /** Which Network and which PortGroup hold for an interface on a host. */
 import type { Network } from '../api/network.ts'
 import type { PortGroup } from '../api/port-group.ts'
-import type { Reason } from '../api/reasons.ts'
 import { type HostIdentity, labelsOf, selects } from './host-selector.ts'
 import type { Refusal } from './refusal.ts'
 
