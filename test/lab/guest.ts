@@ -12,7 +12,7 @@ export interface GuestOptions {
   sparePorts?: number
   /** `<interface>` elements it has from the start, as XML. */
   interfaces?: readonly string[]
-  /** A kernel to boot; without one the guest stays in its firmware and idles. */
+  /** A kernel to boot; without one the guest halts at once: it runs, and takes no processor time. */
   boot?: { kernel: string; initrd: string; arguments: string }
   /** File of the host that receives what the guest writes to its serial console. */
   console?: string
@@ -35,7 +35,8 @@ export function guestXML(options: GuestOptions): string {
     <kernel>${boot.kernel}</kernel>
     <initrd>${boot.initrd}</initrd>
     <cmdline>${boot.arguments}</cmdline>`
-        : ''
+        : `
+    <loader readonly='yes' type='rom'>/run/halt.rom</loader>`
     }
   </os>
   <features><acpi/></features>
