@@ -42,8 +42,10 @@ export const virtualPort = z
       .string()
       .min(1)
       .max(39)
+      // libvirt prints it without escaping: these would break out into the guest's definition.
+      .regex(/^[^<>&'"\p{Cc}]*$/u)
       .optional()
-      .describe('802.1Qbh and openvswitch: port profile, 1 to 39 characters'),
+      .describe('802.1Qbh and openvswitch: port profile, 1 to 39 characters, none of < > & \' "'),
   })
   .describe('Parameters of the switch port, merged over interface, network and port group')
 
@@ -143,8 +145,17 @@ export const source = z
 
 export const filter = z
   .strictObject({
-    name: z.string().min(1).max(253).describe('Name of the libvirt nwfilter'),
-    parameters: z.record(z.string(), z.string()).optional().describe('Variables of the filter'),
+    name: z
+      .string()
+      .max(253)
+      // libvirt prints it without escaping.
+      .regex(/^[A-Za-z0-9_][A-Za-z0-9_.-]*$/)
+      .describe('Name of the libvirt nwfilter'),
+    parameters: z
+      // libvirt drops others in silence.
+      .record(z.string(), z.string().regex(/^[A-Za-z0-9_.:]+$/))
+      .optional()
+      .describe('Variables of the filter: names of letters, digits and _, values also of . and :'),
   })
   .describe('nwfilter bound to the tap')
 

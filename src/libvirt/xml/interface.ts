@@ -33,6 +33,24 @@ const ownTargetName: Spelling<string> = {
   print: (it) => it,
 }
 
+/** Only what the pattern has is written; anything is read. */
+const only = (pattern: RegExp, what: string): Spelling<string> => ({
+  parse: (it) => it,
+  print(it) {
+    if (!pattern.test(it)) throw new XmlError(`${what} ${JSON.stringify(it)}: must match ${pattern.source}`)
+    return it
+  },
+})
+
+/**
+ * libvirt (seen on 9.0) prints these two without escaping them, so that another value could put devices of its own into the saved
+ * definition; and it drops other parameters of a filter in silence, which would open the filter.
+ */
+const profileID = only(/^[^<>&'"\p{Cc}]*$/u, 'virtualPort.profileID')
+const filterName = only(/^[\w.-]+$/, 'filter.name')
+const parameterName = only(/^\w+$/, 'the name of a filter.parameters')
+const parameterValue = only(/^[\w.:]+$/, 'the value of a filter.parameters')
+
 const offloads = shape<Record<string, boolean>>(
   Object.fromEntries(
     ['csum', 'gso', 'tso4', 'tso6', 'ecn', 'ufo'].map((name) => [name, attribute(name, onOff)]),
@@ -96,7 +114,7 @@ const settings: Shape<InterfaceSettings> = {
       typeIDVersion: parameter('typeidversion', integer),
       instanceID: parameter('instanceid', text),
       interfaceID: parameter('interfaceid', text),
-      profileID: parameter('profileid', text),
+      profileID: parameter('profileid', profileID),
     }),
   ),
   bandwidth: child(
@@ -114,11 +132,14 @@ const settings: Shape<InterfaceSettings> = {
     'filterref',
     shape(
       {
-        name: attribute('filter', text),
+        name: attribute('filter', filterName),
         parameters: record(
           list(
             'parameter',
-            shape({ name: attribute('name', text), value: attribute('value', text) }, ['name', 'value']),
+            shape({ name: attribute('name', parameterName), value: attribute('value', parameterValue) }, [
+              'name',
+              'value',
+            ]),
           ),
         ),
       },
