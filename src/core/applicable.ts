@@ -82,26 +82,44 @@ function applicableNetwork({ wanted, namespace, host, networks }: ApplicableInpu
   return network
 }
 
+/** Why a PortGroup cannot be told from another one on that host; undefined when it can. */
+export function portGroupConflict(
+  portGroup: PortGroup,
+  host: HostIdentity,
+  portGroups: readonly PortGroup[],
+): Refusal | undefined {
+  const there = portGroupsOn(portGroup.spec.networkName, host, portGroups)
+  const same = there.filter((other) => groupNameOf(other) === groupNameOf(portGroup))
+  if (same.length > 1) return sameGroup(portGroup.spec.networkName, groupNameOf(portGroup), host, same)
+  const defaults = there.filter(({ spec }) => spec.default === true)
+  return portGroup.spec.default && defaults.length > 1
+    ? twoDefaults(portGroup.spec.networkName, host, defaults)
+    : undefined
+}
+
+function portGroupsOn(
+  networkName: string,
+  host: HostIdentity,
+  portGroups: readonly PortGroup[],
+): PortGroup[] {
+  const labels = labelsOf(host)
+  return portGroups.filter(
+    ({ spec, metadata }) =>
+      spec.networkName === networkName &&
+      selects(spec.hostSelector, labels) &&
+      metadata.deletionTimestamp === undefined,
+  )
+}
+
 function applicablePortGroup(
   { wanted, host, portGroups }: ApplicableInput,
   network: Network,
 ): Applicable | { refusals: Refusal[] } {
-  const labels = labelsOf(host)
-  const there = portGroups.filter(
-    (group) =>
-      group.spec.networkName === wanted.name &&
-      selects(group.spec.hostSelector, labels) &&
-      group.metadata.deletionTimestamp === undefined,
-  )
+  const there = portGroupsOn(wanted.name, host, portGroups)
   const defaults = there.filter((group) => group.spec.default === true)
   const defaultNames = new Set(defaults.map(groupNameOf))
   if (wanted.portGroup === undefined && defaultNames.size > 1) {
-    return refuse(
-      'PortGroupAmbiguous',
-      `source.network.portGroup: network ${wanted.name} has on host ${host.name} more than one default PortGroup: ` +
-        `${objectNames(defaults)}. Leave one default, or name the group`,
-      'source.network.portGroup',
-    )
+    return { refusals: [twoDefaults(wanted.name, host, defaults)] }
   }
   const groupName = wanted.portGroup ?? [...defaultNames][0]
   if (groupName === undefined) return { network }
@@ -116,14 +134,34 @@ function applicablePortGroup(
     )
   }
   if (others.length > 0) {
-    return refuse(
-      'PortGroupAmbiguous',
-      `source.network.portGroup: ${groupName} of network ${wanted.name} is on host ${host.name} more than one PortGroup: ` +
-        `${objectNames([portGroup, ...others])}. Leave one, or tell them apart by hostSelector`,
-      'source.network.portGroup',
-    )
+    return { refusals: [sameGroup(wanted.name, groupName, host, [portGroup, ...others])] }
   }
   return { network, portGroup }
+}
+
+function twoDefaults(networkName: string, host: HostIdentity, defaults: readonly PortGroup[]): Refusal {
+  return {
+    reason: 'PortGroupAmbiguous',
+    message:
+      `source.network.portGroup: network ${networkName} has on host ${host.name} more than one default PortGroup: ` +
+      `${objectNames(defaults)}. Leave one default, or name the group`,
+    field: 'source.network.portGroup',
+  }
+}
+
+function sameGroup(
+  networkName: string,
+  group: string,
+  host: HostIdentity,
+  same: readonly PortGroup[],
+): Refusal {
+  return {
+    reason: 'PortGroupAmbiguous',
+    message:
+      `source.network.portGroup: ${group} of network ${networkName} is on host ${host.name} more than one PortGroup: ` +
+      `${objectNames(same)}. Leave one, or tell them apart by hostSelector`,
+    field: 'source.network.portGroup',
+  }
 }
 
 /** An absent list allows every namespace, an empty one none. */

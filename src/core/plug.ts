@@ -1,12 +1,23 @@
 /** What plugs into what: where an interface goes by its source, and the virtual ports that are possible there. */
 import type { Network, NetworkSpec } from '../api/network.ts'
-import type { Source, VirtualPortType } from '../api/settings.ts'
+import type { DirectMode, Source, VirtualPortType } from '../api/settings.ts'
 import { networkNameOf } from './applicable.ts'
-import type { Pool } from './pool.ts'
 import type { Port } from './port.ts'
 
 export type ForwardMode = NonNullable<NetworkSpec['forward']>['mode']
 export type PoolMode = Exclude<ForwardMode, 'nat' | 'route' | 'open'>
+
+export interface Pool {
+  /** networkName. */
+  network: string
+  mode: DirectMode | 'hostdev'
+  /** Links or PCI addresses, in order of preference. */
+  devices: string[]
+  /** A device has one user at a time. */
+  exclusive: boolean
+  /** hostdev: libvirt detaches the host's driver itself. */
+  managed?: boolean
+}
 
 /** A pool as the manifests describe it; its devices are yet to be looked at on the host. */
 export interface PoolPlug extends Pool {
