@@ -37,21 +37,23 @@ export function conditionsOf(
     'RestartRequired',
     findings.restartRequired ?? { status: 'False', reason: 'NoRestartNeeded', message: '' },
   )
-  const synced = checks.get('Synced') as Check
-  checks.set('Ready', stopped?.check ?? { ...synced, status: 'True' })
-  const stance = stopped ? reasons[stopped.check.reason].stance : 'Done'
-  for (const type of ['Reconciling', 'Stalled'] as const) {
-    const holds = stance === type
-    checks.set(type, {
-      status: holds ? 'True' : 'False',
-      reason: (checks.get('Ready') as Check).reason,
-      message: holds ? (stopped as { check: Check }).check.message : '',
-    })
-  }
-  return [...checks].map(([type, check]) => withTransition(type, check, generation, previous, now))
+  const ready = stopped?.check ?? { ...(checks.get('Synced') as Check), status: 'True' as const }
+  return [
+    ...[...checks].map(([type, check]) => withTransition(type, check, generation, previous, now)),
+    ...readiness(ready, generation, previous, now),
+  ]
 }
 
-export function withTransition(
+/** Ready, and the two conditions by which kstatus tells waiting from being stuck. `now`: RFC 3339. */
+export function readiness(ready: Check, generation: number, previous: Condition[], now: string): Condition[] {
+  const stance = ready.status === 'True' ? 'Done' : reasons[ready.reason].stance
+  const abnormal = (type: 'Reconciling' | 'Stalled'): Check =>
+    stance === type ? { ...ready, status: 'True' } : { status: 'False', reason: ready.reason, message: '' }
+  const checks = { Ready: ready, Reconciling: abnormal('Reconciling'), Stalled: abnormal('Stalled') }
+  return Object.entries(checks).map(([type, check]) => withTransition(type, check, generation, previous, now))
+}
+
+function withTransition(
   type: string,
   check: Check,
   generation: number,
@@ -65,4 +67,8 @@ export function withTransition(
 
 function notReached(stage: Stage | undefined): Check {
   return { status: 'Unknown', reason: 'NotReached', message: stage ? `Waits for ${stage}` : '' }
+}
+
+export function isReady(conditions: Condition[] | undefined): boolean {
+  return conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
 }

@@ -1,19 +1,9 @@
 /** Choosing a device of a pool by what the ledger shows (design: resolving an interface, the ledger). */
-import type { DirectMode } from '../api/settings.ts'
 import type { Use } from './ledger.ts'
 import type { Link } from './link.ts'
-import type { Port } from './port.ts'
+import type { Plug, Pool } from './plug.ts'
+import { type Port, samePort } from './port.ts'
 import type { Refusal } from './refusal.ts'
-
-export interface Pool {
-  /** networkName. */
-  network: string
-  mode: DirectMode | 'hostdev'
-  /** Links or PCI addresses, in order of preference. */
-  devices: string[]
-  /** A device has one user at a time. */
-  exclusive: boolean
-}
 
 export interface Obstacle {
   reason: 'DeviceInUse' | 'DeviceNotFound' | 'Held'
@@ -36,17 +26,24 @@ export function obstacle(
     if (link.addresses.length > 0)
       return { reason: 'DeviceInUse', message: `carries the address ${link.addresses.join(', ')}` }
   }
-  const others = uses.filter(
+  const stranger = othersOn(device, uses, self).find(({ holder }) => holder.kind !== 'interface')
+  if (stranger) {
+    const who = `${stranger.holder.kind} ${stranger.holder.name}`
+    return { reason: 'DeviceInUse', message: `used by ${who}, which is not managed here` }
+  }
+  const blocking = blockedBy(device, pool.exclusive, uses, self)
+  return blocking && { reason: 'Held', message: `held by ${blocking.holder.name}` }
+}
+
+/** A use that leaves no room for `self`: any other's where it would be exclusive, else an exclusive one. */
+export function blockedBy(device: string, exclusive: boolean, uses: Use[], self?: string): Use | undefined {
+  return othersOn(device, uses, self).find((use) => exclusive || use.exclusive)
+}
+
+function othersOn(device: string, uses: Use[], self: string | undefined): Use[] {
+  return uses.filter(
     (use) => use.device === device && !(use.holder.kind === 'interface' && use.holder.name === self),
   )
-  for (const { holder } of others) {
-    if (holder.kind === 'guest')
-      return { reason: 'DeviceInUse', message: `used by guest ${holder.name}, which is not managed here` }
-    if (holder.kind === 'link')
-      return { reason: 'DeviceInUse', message: `used by ${holder.name}, which is not managed here` }
-  }
-  const blocking = others.find((use) => pool.exclusive || use.exclusive)
-  return blocking && { reason: 'Held', message: `held by ${blocking.holder.name}` }
 }
 
 export interface Claim {
@@ -93,7 +90,12 @@ export function choosePort(
 
 function portOn(device: string, pool: Pool): Port {
   return pool.mode === 'hostdev'
-    ? { kind: 'hostdev', address: device, network: pool.network }
+    ? {
+        kind: 'hostdev',
+        address: device,
+        network: pool.network,
+        ...(pool.managed !== undefined && { managed: pool.managed }),
+      }
     : { kind: 'direct', dev: device, mode: pool.mode, network: pool.network }
 }
 
@@ -124,8 +126,12 @@ function whyNone(pool: Pool, obstacles: Map<string, Obstacle | undefined>, earli
   }
 }
 
-/** Whether a port stands as it is: the same source, or a device that came from this pool, withdrawn from it or not. */
-export function fromPool(port: Port, pool: Pool): boolean {
-  if (port.kind === 'direct') return port.network === pool.network && port.mode === pool.mode
-  return port.kind === 'hostdev' && pool.mode === 'hostdev' && port.network === pool.network
+/**
+ * Whether a recorded port stands as it is: the source names it, or it came from this pool. A device that was taken out of the
+ * pool since stays with its user.
+ */
+export function keepsPort(plug: Plug, port: Port): boolean {
+  if (plug.kind === 'fixed') return samePort(plug.port, port)
+  if (port.kind === 'direct') return port.network === plug.network && port.mode === plug.mode
+  return port.kind === 'hostdev' && plug.mode === 'hostdev' && port.network === plug.network
 }

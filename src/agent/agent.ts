@@ -1,0 +1,161 @@
+/** The agent of one host: puts store, libvirt, kernel and reconcilers together, and runs until it is told to stop. */
+import { setTimeout as delay } from 'node:timers/promises'
+import type { Logger } from 'pino'
+import type { Condition } from '../api/conditions.ts'
+import { isReady } from '../core/interface-status.ts'
+import { acquireHostLock } from '../host/lock.ts'
+import { MacvtapModes } from '../host/macvtap-modes.ts'
+import { watchLinks } from '../host/watch.ts'
+import { readCapabilities } from '../libvirt/capabilities.ts'
+import { LibvirtClient } from '../libvirt/client.ts'
+import { Runner } from '../reconcile/runner.ts'
+import { DirectoryStore } from '../store/directory/store.ts'
+import type { Key, Store } from '../store/store.ts'
+import type { Context } from './context.ts'
+import { interfaceReconciler } from './interface/reconcile.ts'
+import { inventoryReconciler } from './inventory.ts'
+import { networkReconciler } from './network/reconcile.ts'
+import { PortLedger } from './port-ledger.ts'
+import { Wakes } from './wakes.ts'
+
+export interface AgentOptions {
+  /** Directory of manifests. */
+  manifests: string
+  /** State directory. */
+  state: string
+  hostName: string
+  hostLabels: Record<string, string>
+  /** libvirt's socket, or the directory that holds it. */
+  libvirt: string
+  /** Reconcile until nothing is left to do, then end. */
+  once: boolean
+  /** Finishes the steps in hand and ends. */
+  signal: AbortSignal
+}
+
+/** Finds what no event tells. */
+const RESYNC_MS = 30_000
+/** Inventory reads every guest of the host: many changes are one look. */
+const INVENTORY_DELAY_MS = 500
+/** How many keys at a time; libvirt takes four reads and four writes of one client. */
+const CONCURRENCY = 8
+/** How long `--once` waits for libvirt before it reports what it couldn't do. */
+const FIRST_CONNECTION_MS = 5_000
+const STOP_GRACE_MS = 10_000
+
+/**
+ * Runs until the signal aborts, or with `once` until nothing is left to do. Resolves with the exit code: 0, or with `once` 2
+ * when a resource is not Ready. Rejects when it cannot begin: another agent on the host, a directory that cannot serve.
+ */
+export async function runAgent(options: AgentOptions, log: Logger): Promise<number> {
+  const lock = await acquireHostLock()
+  try {
+    return await run(options, log)
+  } finally {
+    await lock.release()
+  }
+}
+
+async function run(options: AgentOptions, log: Logger): Promise<number> {
+  const { hostName, hostLabels, signal } = options
+  const store = new DirectoryStore({ manifests: options.manifests, state: options.state, log })
+  const libvirt = new LibvirtClient({ socket: options.libvirt })
+  const wakes = new Wakes(store, hostName)
+  const ending = new AbortController()
+  const runner = new Runner<Key>({
+    nameOf: ({ kind, namespace, name }) => [kind, namespace, name].filter(Boolean).join('/'),
+    reconcile: (key, pass) => reconcilers[key.kind](key as never, pass),
+    log,
+    concurrency: CONCURRENCY,
+  })
+  const wake = (keys: Iterable<Key>) => {
+    for (const key of keys) {
+      if (key.kind === 'Host') runner.addAfter(key, INVENTORY_DELAY_MS)
+      else runner.add(key)
+    }
+  }
+  const context: Context = {
+    host: { name: hostName, labels: hostLabels },
+    libvirt,
+    capabilities: rememberedPerConnection(libvirt, () => readCapabilities(libvirt)),
+    store,
+    macvtapModes: new MacvtapModes(),
+    ledger: new PortLedger(libvirt, store, hostName),
+    wakes,
+    wake,
+  }
+  const reconcilers = {
+    GuestInterface: interfaceReconciler(context),
+    Network: networkReconciler(context),
+    PortGroup: networkReconciler(context),
+    Host: inventoryReconciler(context),
+  }
+
+  // Rejects only when the agent ends before libvirt was ever there.
+  const connected = connect(libvirt, log, () => wake(wakes.all())).catch(() => undefined)
+  libvirt.onEvent((event) => wake(wakes.ofLibvirt(event)))
+  await store.start((key) => wake(wakes.ofStore(key)), ending.signal)
+  if (options.once) await Promise.race([connected, elapsed(FIRST_CONNECTION_MS, ending.signal)])
+  wake(wakes.all())
+  watchLinks((link) => wake(wakes.ofLink(link)), ending.signal, log)
+  const resync = setInterval(() => wake(wakes.all()), RESYNC_MS)
+  log.info({ hostName, manifests: options.manifests, libvirt: options.libvirt }, 'agent runs')
+
+  await Promise.race([
+    aborted(signal),
+    options.once ? runner.idle({ within: 2 * INVENTORY_DELAY_MS, tries: 3 }) : never,
+  ])
+  log.info('agent stops')
+  clearInterval(resync)
+  const left = await runner.stop(STOP_GRACE_MS)
+  if (left.length > 0) log.warn({ keys: left }, 'some passes did not end in time')
+  ending.abort()
+  await libvirt.close()
+  return options.once && !allReady(store) ? 2 : 0
+}
+
+/** Connects, and says when libvirt comes and goes; whatever went on in between is read afresh. */
+async function connect(libvirt: LibvirtClient, log: Logger, changed: () => void): Promise<void> {
+  libvirt.onConnected(() => {
+    log.info('libvirt connected')
+    changed()
+  })
+  libvirt.onDisconnected((reason) => {
+    log.warn({ reason: reason.message }, 'libvirt disconnected')
+    changed()
+  })
+  await libvirt.connect()
+}
+
+/** libvirt may be another version after it was away. */
+function rememberedPerConnection<T>(libvirt: LibvirtClient, read: () => Promise<T>): () => Promise<T> {
+  let remembered: T | undefined
+  libvirt.onDisconnected(() => {
+    remembered = undefined
+  })
+  return async () => {
+    remembered ??= await read()
+    return remembered
+  }
+}
+
+function allReady(store: DirectoryStore): boolean {
+  const kinds = ['GuestInterface', 'Network', 'PortGroup'] as const
+  const resources = kinds.flatMap(
+    (kind) => (store as Store).list(kind) as { status?: { conditions?: Condition[] } }[],
+  )
+  return store.problems().length === 0 && resources.every(({ status }) => isReady(status?.conditions))
+}
+
+const never = new Promise<never>(() => {})
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
+
+async function elapsed(ms: number, signal: AbortSignal): Promise<void> {
+  await delay(ms, undefined, { signal }).catch(() => undefined)
+}

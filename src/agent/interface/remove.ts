@@ -1,0 +1,74 @@
+/** Removal: unplugged, seen to be gone by libvirt and by the kernel, and only then forgotten. */
+import { planRemoval } from '../../core/change-plan.ts'
+import { deviceOf } from '../../core/ledger.ts'
+import { type Port, portFromStatus, portName } from '../../core/port.ts'
+import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
+import type { Context } from '../context.ts'
+import { keyOf } from '../port-ledger.ts'
+import { apply, GuestNotReleasing } from './apply.ts'
+import { gather } from './gather.ts'
+import type { Work } from './reconcile.ts'
+
+/** Milliseconds between two requests to a guest that doesn't let go; libvirt itself waits 5 s for each. */
+const ASK_AGAIN_MS = 10_000
+
+export async function remove(context: Context, work: Work): Promise<Outcome> {
+  const { resource, report, key } = work
+  if (resource.spec.deletionPolicy !== 'Retain') {
+    const held = await unplug(context, work)
+    if (held) {
+      report.stopped('Bound', 'GuestNotReleasing', held)
+      await report.write(context.store)
+      return requeueAfter(ASK_AGAIN_MS)
+    }
+  }
+  await context.store.release(key)
+  work.log.info('interface removed')
+  // Whoever has waited longest takes what was freed.
+  context.wake(context.wakes.waiting())
+  return done
+}
+
+/** Why the port cannot be freed yet; undefined when nothing of the interface is left. */
+async function unplug(
+  context: Context,
+  { resource, report, log, signal }: Work,
+): Promise<string | undefined> {
+  const read = () => gather(context.libvirt, resource, signal)
+  const observed = await read()
+  const definition = observed?.live?.definition ?? observed?.saved?.definition
+  if (observed && definition) {
+    const plan = planRemoval(observed)
+    report.planned(plan)
+    try {
+      await apply(plan.steps, observed, definition, { libvirt: context.libvirt, gather: read, log, signal })
+    } catch (error) {
+      if (error instanceof GuestNotReleasing) return error.message
+      throw error
+    }
+  }
+  const port = resource.status?.port
+  return port && port.hostName === context.host.name
+    ? stillUsed(context, resource, portFromStatus(port), signal)
+    : undefined
+}
+
+async function stillUsed(
+  context: Context,
+  resource: Work['resource'],
+  port: Port,
+  signal: AbortSignal,
+): Promise<string | undefined> {
+  const device = deviceOf(port)
+  if (!device) return undefined
+  const self = keyOf(resource)
+  const { uses } = await context.ledger.view(signal, self)
+  const left = uses.find(
+    ({ device: used, holder }) =>
+      used === device && (holder.kind === 'link' || (holder.kind === 'interface' && holder.name === self)),
+  )
+  return (
+    left &&
+    `Port ${portName(port)} is still shown as used by ${left.holder.name}; it is held until libvirt and the kernel show it free`
+  )
+}

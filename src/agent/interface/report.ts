@@ -1,0 +1,87 @@
+/** What a pass has found so far about an interface, and its status as it will be written. */
+import type { GuestInterface, GuestInterfaceStatus } from '../../api/guest-interface.ts'
+import type { Reason } from '../../api/reasons.ts'
+import type { ChangePlan, Step } from '../../core/change-plan.ts'
+import { type Check, conditionsOf, type Findings, type Stage } from '../../core/interface-status.ts'
+import type { Store } from '../../store/store.ts'
+
+/** The facts of status that passes replace; what a pass doesn't come to know stands as it was. */
+export type Facts = Omit<
+  GuestInterfaceStatus,
+  'conditions' | 'observedGeneration' | 'hostName' | 'nextHostName'
+>
+
+export class Report {
+  readonly facts: Facts
+  readonly #resource: GuestInterface
+  readonly #hostName: string
+  readonly #findings: Findings = { stages: {} }
+
+  constructor(resource: GuestInterface, hostName: string) {
+    this.#resource = resource
+    this.#hostName = hostName
+    const {
+      conditions: _,
+      observedGeneration: __,
+      hostName: ___,
+      nextHostName: ____,
+      ...facts
+    } = resource.status ?? {}
+    this.facts = facts
+  }
+
+  reached(stage: Stage, reason: Reason, message: string): void {
+    this.#findings.stages[stage] = { status: 'True', reason, message }
+  }
+
+  /** The interface has come no further than before this stage. */
+  stopped(stage: Stage, reason: Reason, message: string, status: Check['status'] = 'False'): void {
+    this.#findings.stages[stage] = { status, reason, message }
+  }
+
+  /** The stage that a failure now belongs to: the first that was not reached. */
+  stoppedHere(reason: Reason, message: string, status: Check['status']): void {
+    const stage = (['Bound', 'Resolved', 'PortAllocated', 'Synced'] as const).find(
+      (each) => !this.#findings.stages[each],
+    )
+    this.stopped(stage ?? 'Synced', reason, message, status)
+  }
+
+  restartRequired(message: string): void {
+    this.#findings.restartRequired = { status: 'True', reason: 'ChangedAtNextBoot', message }
+  }
+
+  planned({ verdict, steps, differences }: ChangePlan): void {
+    this.facts.plan = { verdict, steps: steps.map(stepText), differences }
+  }
+
+  /** Writes status if it differs. `durable`: it must survive a power cut, since a port is used after it. */
+  async write(store: Store, durable = false): Promise<void> {
+    const { metadata, status } = this.#resource
+    const generation = metadata.generation ?? 0
+    const conditions = conditionsOf(
+      this.#findings,
+      generation,
+      status?.conditions ?? [],
+      new Date().toISOString(),
+    )
+    const next: GuestInterfaceStatus = {
+      ...this.facts,
+      hostName: this.#hostName,
+      ...(status?.nextHostName && { nextHostName: status.nextHostName }),
+      observedGeneration: generation,
+      conditions,
+    }
+    await store.writeStatus(
+      { kind: 'GuestInterface', namespace: metadata.namespace, name: metadata.name },
+      next,
+      durable,
+    )
+  }
+}
+
+/** A step for people: Update live: link.state */
+export function stepText(step: Step): string {
+  const what = `${step.action} ${step.target}`
+  return step.action === 'Update' ? `${what}: ${step.fields.join(', ')}` : what
+}

@@ -1,0 +1,59 @@
+/** The Host's status: what the agent found on its host. */
+import type { HostStatus } from '../api/host.ts'
+import { networkNameOf, networksOn } from '../core/applicable.ts'
+import { versionText } from '../core/capabilities.ts'
+import { type Check, readiness } from '../core/interface-status.ts'
+import { socketOfNetwork } from '../core/plug.ts'
+import { poolStatus } from '../core/pool-status.ts'
+import { done } from '../reconcile/outcome.ts'
+import type { Reconcile } from '../reconcile/runner.ts'
+import type { Key } from '../store/store.ts'
+import type { Context } from './context.ts'
+import type { LedgerView } from './port-ledger.ts'
+
+export type HostKey = Key & { kind: 'Host' }
+
+export function inventoryReconciler(context: Context): Reconcile<HostKey> {
+  return async (key, { signal }) => {
+    const previous = context.store.get('Host', key.name)?.status ?? {}
+    const report = (status: HostStatus, ready: Check) => {
+      const conditions = readiness(ready, 0, previous.conditions ?? [], new Date().toISOString())
+      return context.store.writeStatus(key, { ...status, observedGeneration: 0, conditions })
+    }
+    try {
+      const status = await takeInventory(context, signal)
+      await report(status, { status: 'True', reason: 'Accepted', message: 'libvirt and the kernel answer' })
+    } catch (error) {
+      const message = error instanceof Error ? error.message : String(error)
+      await report(previous, { status: 'Unknown', reason: 'LibvirtUnavailable', message })
+      throw error
+    }
+    return done
+  }
+}
+
+async function takeInventory(context: Context, signal: AbortSignal): Promise<HostStatus> {
+  const [capabilities, view] = await Promise.all([context.capabilities(), context.ledger.view(signal)])
+  return {
+    libvirtVersion: versionText(capabilities.libvirt),
+    qemuVersion: versionText(capabilities.qemu),
+    capabilities: Object.entries(capabilities).flatMap(([name, can]) => (can === true ? [name] : [])),
+    guests: view.guests,
+    pools: await pools(context, view),
+  }
+}
+
+async function pools(context: Context, { uses, links }: LedgerView) {
+  const names = new Set(context.store.list('Network').map(networkNameOf))
+  const found = [...names].sort().map(async (name) => {
+    const [network, ...others] = networksOn(name, context.host, context.store.list('Network'))
+    const plug =
+      network && others.length === 0
+        ? socketOfNetwork(network, network.spec.virtualPort?.type).plug
+        : undefined
+    return plug?.kind === 'pool'
+      ? [poolStatus(await context.ledger.withVirtualFunctions(plug), uses, links)]
+      : []
+  })
+  return (await Promise.all(found)).flat()
+}

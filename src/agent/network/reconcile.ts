@@ -1,0 +1,60 @@
+/** What a Network or a PortGroup comes to on this host. Networks that libvirt makes are not kept by this version, and say so. */
+import type { Network } from '../../api/network.ts'
+import type { PortGroup } from '../../api/port-group.ts'
+import { networkNameOf, networksOn, portGroupConflict } from '../../core/applicable.ts'
+import { labelsOf, selects } from '../../core/host-selector.ts'
+import { type Check, readiness } from '../../core/interface-status.ts'
+import { done } from '../../reconcile/outcome.ts'
+import type { Reconcile } from '../../reconcile/runner.ts'
+import type { Key } from '../../store/store.ts'
+import type { Context } from '../context.ts'
+
+export type NetworkKey = Key & { kind: 'Network' | 'PortGroup' }
+
+export function networkReconciler({ store, host }: Context): Reconcile<NetworkKey> {
+  return async (key) => {
+    const resource = store.get(key.kind, key.name)
+    if (!resource) return done
+    const elsewhere = !selects(resource.spec.hostSelector, labelsOf(host))
+    const check = elsewhere
+      ? accepted(`Does not select host ${host.name}`)
+      : resource.kind === 'Network'
+        ? checkNetwork(resource)
+        : checkPortGroup(resource)
+    const generation = resource.metadata.generation ?? 0
+    const conditions = readiness(
+      check,
+      generation,
+      resource.status?.conditions ?? [],
+      new Date().toISOString(),
+    )
+    await store.writeStatus(key, { ...resource.status, observedGeneration: generation, conditions })
+    return done
+  }
+
+  function checkNetwork(network: Network): Check {
+    const same = networksOn(networkNameOf(network), host, store.list('Network'))
+    if (same.length > 1) {
+      const names = same.map(({ metadata }) => metadata.name).sort()
+      const message = `${networkNameOf(network)} is on host ${host.name} more than one Network: ${names.join(', ')}. Leave one, or tell them apart by hostSelector`
+      return { status: 'False', reason: 'NetworkAmbiguous', message }
+    }
+    const mode = network.spec.forward?.mode ?? 'none'
+    if (['none', 'nat', 'route', 'open'].includes(mode)) {
+      const message = `forward.mode: this version does not define networks of mode ${mode}. Interfaces can use one that libvirt has already`
+      return { status: 'False', reason: 'ForwardModeNotSupported', message }
+    }
+    return accepted(`In force on host ${host.name}`)
+  }
+
+  function checkPortGroup(portGroup: PortGroup): Check {
+    const conflict = portGroupConflict(portGroup, host, store.list('PortGroup'))
+    return conflict
+      ? { status: 'False', reason: conflict.reason, message: conflict.message }
+      : accepted(`In force on host ${host.name}`)
+  }
+}
+
+function accepted(message: string): Check {
+  return { status: 'True', reason: 'Accepted', message }
+}

@@ -1,0 +1,150 @@
+/** The ledger at work: reads its witnesses afresh and hands out one port at a time. */
+import PQueue from 'p-queue'
+import type { GuestInterface } from '../api/guest-interface.ts'
+import type { InterfaceDefinition } from '../core/definition.ts'
+import { deviceOf, isExclusive, type Use, usesOf } from '../core/ledger.ts'
+import type { Link } from '../core/link.ts'
+import type { Plug, Pool, PoolPlug } from '../core/plug.ts'
+import { blockedBy, choosePort } from '../core/pool.ts'
+import { type Port, portFromStatus } from '../core/port.ts'
+import type { Refusal } from '../core/refusal.ts'
+import { readLinks } from '../host/links.ts'
+import { virtualFunctions } from '../host/virtual-functions.ts'
+import type { LibvirtClient } from '../libvirt/client.ts'
+import type { Store } from '../store/store.ts'
+import { readDomains } from './interface/gather.ts'
+
+export interface LedgerView {
+  uses: Use[]
+  links: Link[]
+  guests: { name: string; uuid: string; running: boolean }[]
+}
+
+export class PortLedger {
+  readonly #libvirt: LibvirtClient
+  readonly #store: Store
+  readonly #hostName: string
+  /** One allocation at a time, from reading the witnesses to the acknowledged write of the port. */
+  readonly #turns = new PQueue({ concurrency: 1 })
+
+  constructor(libvirt: LibvirtClient, store: Store, hostName: string) {
+    this.#libvirt = libvirt
+    this.#store = store
+    this.#hostName = hostName
+  }
+
+  /**
+   * Chooses a port for `resource` and has `record` write it down, durably, before anybody else chooses. When `record`
+   * rejects nothing is handed out.
+   */
+  async allocate(
+    resource: GuestInterface,
+    plug: Plug,
+    record: (port: Port) => Promise<void>,
+    signal: AbortSignal,
+  ): Promise<{ port: Port } | { refusal: Refusal }> {
+    return this.#turns.add(async () => {
+      const chosen = await this.choose(resource, plug, signal)
+      if ('port' in chosen) await record(chosen.port)
+      return chosen
+    })
+  }
+
+  /** What `allocate` would hand out now; nothing is written down. */
+  async choose(
+    resource: GuestInterface,
+    plug: Plug,
+    signal: AbortSignal,
+  ): Promise<{ port: Port } | { refusal: Refusal }> {
+    if (plug.kind === 'fixed' && deviceOf(plug.port) === undefined) return { port: plug.port }
+    const { uses, links } = await this.view(signal)
+    const self = keyOf(resource)
+    if (plug.kind === 'fixed') return ownSource(plug.port, resource, uses, self)
+    const pool = await this.withVirtualFunctions(plug)
+    const waiting = this.#waitingFor(pool.network, self)
+    return choosePort(pool, uses, links, { self, waitingSince: resource.status?.waitingSince, waiting })
+  }
+
+  /** Reads all witnesses. `without`: leaves out what status records for this interface, to see who else speaks of it. */
+  async view(signal: AbortSignal, without?: string): Promise<LedgerView> {
+    // The links first: a macvtap that is made while the definitions are read must not look like nobody's.
+    const links = await readLinks(signal)
+    const domains = await this.#libvirt.listDomains({ signal })
+    const read = await Promise.all(domains.map((domain) => readDomains(this.#libvirt, domain, signal)))
+    const guests = read.filter((guest) => guest !== undefined)
+    const recorded = this.#store
+      .list('GuestInterface')
+      .flatMap((resource) => recordOf(resource, this.#hostName, without))
+    const witnesses = guests.map(({ ref, live, saved }) => ({ name: ref.name, ...witnessOf([live, saved]) }))
+    return {
+      uses: usesOf({ guests: witnesses, links, recorded }),
+      links,
+      guests: guests.map(({ ref, running }) => ({ name: ref.name, uuid: ref.uuid, running })),
+    }
+  }
+
+  async withVirtualFunctions(plug: PoolPlug): Promise<Pool> {
+    if (!plug.pf) return plug
+    const functions = await virtualFunctions(plug.pf)
+    const names =
+      plug.mode === 'hostdev'
+        ? functions.map(({ address }) => address)
+        : functions.flatMap(({ link }) => link ?? [])
+    return { ...plug, devices: [...plug.devices, ...names] }
+  }
+
+  #waitingFor(network: string, self: string): { key: string; since: string }[] {
+    return this.#store.list('GuestInterface').flatMap((other) => {
+      const since = other.status?.waitingSince
+      const key = keyOf(other)
+      return since &&
+        key !== self &&
+        other.spec.source.network?.name === network &&
+        !other.metadata.deletionTimestamp
+        ? [{ key, since }]
+        : []
+    })
+  }
+}
+
+export function keyOf({ metadata }: GuestInterface): string {
+  return `${metadata.namespace ?? 'default'}/${metadata.name}`
+}
+
+function witnessOf(
+  definitions: (
+    | { interfaces: { definition: InterfaceDefinition }[]; assignedDevices: string[] }
+    | undefined
+  )[],
+) {
+  return {
+    interfaces: definitions.flatMap((each) => each?.interfaces.map(({ definition }) => definition) ?? []),
+    assignedDevices: definitions.flatMap((each) => each?.assignedDevices ?? []),
+  }
+}
+
+function recordOf(resource: GuestInterface, hostName: string, without: string | undefined) {
+  const port = resource.status?.port
+  const key = keyOf(resource)
+  if (!port || port.hostName !== hostName || key === without) return []
+  return [{ key, port: portFromStatus(port), virtualPortType: resource.status?.effective?.virtualPort?.type }]
+}
+
+/** A device that the interface names itself is the user's choice; only one that somebody has to himself is refused. */
+function ownSource(
+  port: Port,
+  resource: GuestInterface,
+  uses: Use[],
+  self: string,
+): { port: Port } | { refusal: Refusal } {
+  const device = deviceOf(port) as string
+  const blocking = blockedBy(device, isExclusive(port, resource.spec.virtualPort?.type), uses, self)
+  if (!blocking) return { port }
+  return {
+    refusal: {
+      reason: 'DeviceInUse',
+      field: 'source',
+      message: `source: ${device} is held by ${blocking.holder.name}. Name another device, or free this one`,
+    },
+  }
+}

@@ -1,0 +1,82 @@
+/** Which keys an event concerns. What is remembered here wakes keys and decides nothing. */
+import type { GuestInterface } from '../api/guest-interface.ts'
+import type { LibvirtEvent } from '../libvirt/client.ts'
+import type { Key, Store } from '../store/store.ts'
+
+export class Wakes {
+  readonly #store: Store
+  readonly #hostKey: Key
+
+  constructor(store: Store, hostName: string) {
+    this.#store = store
+    this.#hostKey = { kind: 'Host', name: hostName }
+  }
+
+  all(): Key[] {
+    return [
+      ...this.#interfaces(() => true),
+      ...this.#store.list('Network').map(({ metadata }): Key => ({ kind: 'Network', name: metadata.name })),
+      ...this.#store
+        .list('PortGroup')
+        .map(({ metadata }): Key => ({ kind: 'PortGroup', name: metadata.name })),
+      this.#hostKey,
+    ]
+  }
+
+  /** A changed Network or PortGroup concerns every interface that is plugged into a network: which one it was named before is not known. */
+  ofStore(key: Key): Key[] {
+    if (key.kind === 'GuestInterface') return [key, this.#hostKey]
+    if (key.kind === 'Host') return []
+    const siblings = (['Network', 'PortGroup'] as const).flatMap((kind) =>
+      this.#store.list(kind).map(({ metadata }): Key => ({ kind, name: metadata.name })),
+    )
+    return [...siblings, ...this.#interfaces(({ spec }) => spec.source.network !== undefined), this.#hostKey]
+  }
+
+  ofLibvirt(event: LibvirtEvent): Key[] {
+    if (event.kind === 'overflow') return this.all()
+    if (event.kind !== 'domain') return [this.#hostKey]
+    const { uuid, name } = event
+    return [
+      ...this.#interfaces(
+        ({ spec, status }) =>
+          spec.guest.name === name ||
+          spec.guest.uuid === uuid ||
+          status?.guestUUID === uuid ||
+          isWaiting(status),
+      ),
+      this.#hostKey,
+    ]
+  }
+
+  /** undefined: some link, nobody knows which. */
+  ofLink(name: string | undefined): Key[] {
+    if (name === undefined) return this.all()
+    return [
+      ...this.#interfaces(
+        ({ spec, status }) =>
+          status?.port?.dev === name ||
+          status?.port?.bridge === name ||
+          spec.targetDevice === name ||
+          isWaiting(status),
+      ),
+      this.#hostKey,
+    ]
+  }
+
+  /** Those that wait for a device of a pool. */
+  waiting(): Key[] {
+    return this.#interfaces(({ status }) => isWaiting(status))
+  }
+
+  #interfaces(concerned: (resource: GuestInterface) => boolean): Key[] {
+    return this.#store
+      .list('GuestInterface')
+      .filter(concerned)
+      .map(({ metadata }) => ({ kind: 'GuestInterface', namespace: metadata.namespace, name: metadata.name }))
+  }
+}
+
+function isWaiting(status: GuestInterface['status']): boolean {
+  return status?.waitingSince !== undefined
+}

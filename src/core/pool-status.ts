@@ -1,0 +1,23 @@
+/** A pool as the Host's status shows it. */
+import type { HostPool } from '../api/host.ts'
+import type { Use } from './ledger.ts'
+import type { Link } from './link.ts'
+import type { Pool } from './plug.ts'
+import { obstacle } from './pool.ts'
+
+export function poolStatus(pool: Pool, uses: Use[], links: Link[]): HostPool {
+  const devices = pool.devices.map((name) => {
+    const users = uses.filter((use) => use.device === name).length
+    const found = obstacle(name, pool, uses, links)
+    // A device that is held is in use as it should be; only what keeps it from ever being handed out is said.
+    const unavailable = found && found.reason !== 'Held' ? found.message : undefined
+    return { name, users, ...(unavailable && { unavailable }) }
+  })
+  return {
+    network: pool.network,
+    mode: pool.mode,
+    capacity: devices.length,
+    inUse: devices.filter(({ users }) => users > 0).length,
+    devices,
+  }
+}
