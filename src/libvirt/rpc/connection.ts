@@ -1,8 +1,11 @@
 /** One connection to one libvirt daemon over its unix socket. */
-import { createConnection, type Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import type { XdrType } from '@stellar/js-xdr'
+import { AbortWatch } from './abort-watch.ts'
+import { connectSocket } from './connect-socket.ts'
 import { type ClientErrorCode, clientError, type ErrorSort, errorFromReply } from './error.ts'
 import { encodeFrame, type Frame, FrameError, FrameReader, frameStatus, frameType } from './frame.ts'
+import { Keepalive, type KeepaliveOptions, libvirtKeepalive } from './keepalive.ts'
 import {
   errorReply,
   KEEPALIVE_PROGRAM,
@@ -12,7 +15,7 @@ import {
   REMOTE_PROGRAM,
 } from './procedures.ts'
 
-export interface CallOptions {
+export interface CallLimits {
   /** Milliseconds from the call until it is given up. */
   deadline: number
   signal?: AbortSignal
@@ -23,19 +26,17 @@ export interface ConnectionOptions {
   path: string
   /** Which driver to open, `qemu:///system`; undefined leaves it to the daemon. */
   uri?: string
-  /** Milliseconds of silence before a ping, and how many pings without an answer mean that the peer is dead. */
-  keepalive?: { interval: number; count: number }
+  /** Default libvirt's own, 5 pings 5 s apart. */
+  keepalive?: KeepaliveOptions
   /** Called for every event, in the order in which they came. The frame's body is valid during the call only. */
   onEvent?: (frame: Frame) => void
 }
 
-/** libvirt holds back the sixth call of a client (max_client_requests = 5), keepalive answers of ours included. */
+/** libvirt stops reading from a client with 5 calls under way (max_client_requests), its keepalive answers included. */
 export const MAX_IN_FLIGHT = 4
 
-const libvirtKeepalive = { interval: 5_000, count: 5 }
 const handshakeDeadline = 10_000
-const ping = 1
-const pong = 2
+const keepalive = { ping: 1, pong: 2 }
 const featureKeepalive = 10
 const auth = { none: 0, polkit: 2 }
 
@@ -45,7 +46,7 @@ interface Call {
   readonly frame: Buffer
   readonly resolve: (result: unknown) => void
   readonly reject: (error: Error) => void
-  readonly options: CallOptions
+  readonly options: CallLimits
   timer: NodeJS.Timeout | undefined
   sent: boolean
   /** Answered, or given up; in the latter case its place is taken until libvirt answers. */
@@ -61,13 +62,12 @@ export class Connection {
   readonly #reader = new FrameReader((frame) => this.#receive(frame))
   readonly #queued = new Set<Call>()
   readonly #inFlight = new Map<number, Call>()
-  /** One listener a signal, however many calls share it. */
-  readonly #aborting = new Map<AbortSignal, Set<Call>>()
+  readonly #aborting = new AbortWatch<Call>((call, signal) => {
+    this.#giveUp(call, aborted(call.procedure.name, signal, call.sent && call.procedure.writes))
+  })
+  readonly #keepalive = new Keepalive()
   readonly #resolveClosed: (reason: Error) => void
   #serial = 0
-  #heard = false
-  #unansweredPings = 0
-  #pinging: NodeJS.Timeout | undefined
   #reason: Error | undefined
 
   /**
@@ -97,7 +97,7 @@ export class Connection {
     socket.on('close', () => this.#fail(new Error('libvirt closed the connection')))
   }
 
-  async #handshake(options: CallOptions): Promise<void> {
+  async #handshake(options: CallLimits): Promise<void> {
     const { types } = await this.call(procedures.authList, {}, options)
     if (types.includes(auth.polkit) && !types.includes(auth.none)) {
       const { complete } = await this.call(procedures.authPolkit, {}, options)
@@ -112,16 +112,19 @@ export class Connection {
     // Asking starts the server's own keepalive, which it allows before anything is opened.
     const { supported } = await this.call(procedures.supportsFeature, { feature: featureKeepalive }, options)
     await this.call(procedures.open, { name: this.#options.uri ?? null, flags: 0 }, options)
-    if (supported !== 0) this.#startPinging(this.#options.keepalive ?? libvirtKeepalive)
+    if (supported !== 0) {
+      const ping = () => this.#sendKeepalive(keepalive.ping)
+      this.#keepalive.start(this.#options.keepalive ?? libvirtKeepalive, ping, (reason) => this.#fail(reason))
+    }
   }
 
   /**
    * Calls a procedure. At most MAX_IN_FLIGHT calls are under way; more wait, in order. Rejects with a LibvirtError.
    * A write that was sent and got no answer (deadline, abort, lost connection) is `interrupted`: it may have happened.
    */
-  call<Args, Result>(procedure: Procedure<Args, Result>, args: Args, options: CallOptions): Promise<Result> {
+  call<Args, Result>(procedure: Procedure<Args, Result>, args: Args, options: CallLimits): Promise<Result> {
     return new Promise<Result>((resolve, reject) => {
-      if (this.#reason) throw lost(procedure.name, this.#reason, 'it was not sent')
+      if (this.#reason) throw notConnected(procedure.name, this.#reason)
       if (options.signal?.aborted) throw aborted(procedure.name, options.signal, false)
       const call: Call = {
         procedure,
@@ -135,7 +138,7 @@ export class Connection {
         settled: false,
       }
       call.timer = setTimeout(() => this.#expire(call), options.deadline)
-      if (options.signal) this.#watch(options.signal, call)
+      if (options.signal) this.#aborting.add(options.signal, call)
       if (this.#inFlight.size < MAX_IN_FLIGHT) this.#send(call)
       else this.#queued.add(call)
     })
@@ -186,7 +189,7 @@ export class Connection {
 
   #push(chunk: Buffer): void {
     if (this.#reason) return
-    this.#heard = true
+    this.#keepalive.heard()
     try {
       this.#reader.push(chunk)
     } catch (error) {
@@ -201,7 +204,7 @@ export class Connection {
     const { program, version, type } = frame
     if (version !== PROTOCOL_VERSION) throw new FrameError(`a frame of protocol version ${version}`)
     if (program === KEEPALIVE_PROGRAM && type === frameType.message) {
-      if (frame.procedure === ping) this.#sendKeepalive(pong)
+      if (frame.procedure === keepalive.ping) this.#sendKeepalive(keepalive.pong)
     } else if (program === REMOTE_PROGRAM && type === frameType.message) {
       this.#options.onEvent?.(frame)
     } else if (program === REMOTE_PROGRAM && type === frameType.reply) {
@@ -237,7 +240,7 @@ export class Connection {
     call.settled = true
     clearTimeout(call.timer)
     const { signal } = call.options
-    if (signal) this.#unwatch(signal, call)
+    if (signal) this.#aborting.delete(signal, call)
   }
 
   #giveUp(call: Call, error: Error): void {
@@ -263,44 +266,6 @@ export class Connection {
     )
   }
 
-  #watch(signal: AbortSignal, call: Call): void {
-    const calls = this.#aborting.get(signal)
-    if (calls) {
-      calls.add(call)
-    } else {
-      this.#aborting.set(signal, new Set([call]))
-      signal.addEventListener('abort', this.#onAbort)
-    }
-  }
-
-  #unwatch(signal: AbortSignal, call: Call): void {
-    const calls = this.#aborting.get(signal)
-    if (!calls?.delete(call) || calls.size > 0) return
-    this.#aborting.delete(signal)
-    signal.removeEventListener('abort', this.#onAbort)
-  }
-
-  readonly #onAbort = (event: Event): void => {
-    const signal = event.target as AbortSignal
-    for (const call of this.#aborting.get(signal) ?? []) {
-      this.#giveUp(call, aborted(call.procedure.name, signal, call.sent && call.procedure.writes))
-    }
-  }
-
-  #startPinging({ interval, count }: { interval: number; count: number }): void {
-    this.#pinging = setInterval(() => {
-      if (this.#heard) {
-        this.#heard = false
-        this.#unansweredPings = 0
-      } else if (this.#unansweredPings === count) {
-        this.#fail(new Error(`libvirt has not answered ${count} pings, ${interval} ms apart`))
-      } else {
-        this.#unansweredPings += 1
-        this.#sendKeepalive(ping)
-      }
-    }, interval)
-  }
-
   #sendKeepalive(procedure: number): void {
     this.#socket.write(
       encodeFrame({ program: KEEPALIVE_PROGRAM, procedure, type: frameType.message, serial: 0 }),
@@ -310,7 +275,7 @@ export class Connection {
   #fail(reason: Error): void {
     if (this.#reason) return
     this.#reason = reason
-    clearInterval(this.#pinging)
+    this.#keepalive.stop()
     this.#socket.destroy()
     for (const call of [...this.#inFlight.values(), ...this.#queued]) {
       if (call.settled) continue
@@ -353,32 +318,13 @@ function lost(procedure: string, reason: Error, happened: string): Error {
   )
 }
 
+function notConnected(procedure: string, reason: Error): Error {
+  const message = `not connected to libvirt: ${reason.message}`
+  return clientError('NOT_CONNECTED', 'retryable', message, { procedure, cause: reason })
+}
+
 function aborted(procedure: string, signal: AbortSignal, mayHaveHappened: boolean): Error {
   const code: ClientErrorCode = 'ABORTED'
   const message = `${procedure} was aborted; ${mayHaveHappened ? 'it may have happened' : 'nothing was changed'}`
   return clientError(code, 'interrupted', message, { procedure, cause: signal.reason })
-}
-
-function connectSocket(path: string, signal?: AbortSignal): Promise<Socket> {
-  return new Promise((resolve, reject) => {
-    const notConnected = (cause: unknown, why: string) =>
-      clientError('NOT_CONNECTED', 'retryable', `cannot connect to libvirt at ${path}: ${why}`, { cause })
-    if (signal?.aborted) throw notConnected(signal.reason, 'aborted')
-    const socket = createConnection(path)
-    const onAbort = () => {
-      socket.destroy()
-      reject(notConnected(signal?.reason, 'aborted'))
-    }
-    const onError = (error: Error) => {
-      signal?.removeEventListener('abort', onAbort)
-      reject(notConnected(error, error.message))
-    }
-    signal?.addEventListener('abort', onAbort, { once: true })
-    socket.once('error', onError)
-    socket.once('connect', () => {
-      signal?.removeEventListener('abort', onAbort)
-      socket.off('error', onError)
-      resolve(socket)
-    })
-  })
 }

@@ -1,6 +1,6 @@
 /** libvirt's events as small typed objects, and the bounded queue between the socket and whoever listens. */
 import { type Infer, int32, option, struct, type XdrType } from '@stellar/js-xdr'
-import type { Connection } from './connection.ts'
+import type { CallLimits, Connection } from './connection.ts'
 import { isLibvirtError } from './error.ts'
 import type { Frame } from './frame.ts'
 import { type Driver, domain, network, nodeDevice, procedures } from './procedures.ts'
@@ -100,19 +100,19 @@ const lifecycle = 0
 export async function watchEvents(
   connection: Connection,
   drivers: readonly Driver[],
-  options: { deadline: number; signal?: AbortSignal },
+  limits: CallLimits,
 ): Promise<void> {
   const asked: Promise<unknown>[] = []
   if (drivers.includes('domain')) {
     for (const event of domainEvents) {
-      asked.push(connection.call(procedures.watchDomains, { event, domain: null }, options))
+      asked.push(connection.call(procedures.watchDomains, { event, domain: null }, limits))
     }
   }
   if (drivers.includes('network')) {
-    asked.push(connection.call(procedures.watchNetworks, { event: lifecycle, network: null }, options))
+    asked.push(connection.call(procedures.watchNetworks, { event: lifecycle, network: null }, limits))
   }
   if (drivers.includes('node-device')) {
-    asked.push(connection.call(procedures.watchNodeDevices, { event: lifecycle, device: null }, options))
+    asked.push(connection.call(procedures.watchNodeDevices, { event: lifecycle, device: null }, limits))
   }
   for (const result of await Promise.allSettled(asked)) {
     if (result.status === 'rejected' && !isLibvirtError(result.reason, 'VIR_ERR_NO_SUPPORT'))

@@ -114,7 +114,7 @@ function readFrame(bytes: Buffer, at: number, length: number): Frame {
 
 /** One buffer with header and body. Throws XdrError when the value doesn't fit its type, FrameError when it is too long. */
 export function encodeFrame<T>(
-  header: { program: number; procedure: number; type: number; serial: number; status?: number },
+  header: { program: number; procedure: number; type: number; serial: number },
   body?: XdrType<T>,
   value?: T,
 ): Buffer {
@@ -125,7 +125,7 @@ export function encodeFrame<T>(
   writer.writeInt32(header.procedure)
   writer.writeInt32(header.type)
   writer.writeUint32(header.serial)
-  writer.writeInt32(header.status ?? frameStatus.ok)
+  writer.writeInt32(frameStatus.ok)
   body?._write(value as T, writer, body.name ?? body.kind)
   const bytes = writer.toUint8Array()
   const frame = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)

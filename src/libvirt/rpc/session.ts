@@ -4,9 +4,10 @@
  */
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CallOptions, Connection } from './connection.ts'
+import { type CallLimits, Connection } from './connection.ts'
 import { eventFromFrame, type LibvirtEvent, watchEvents } from './events.ts'
 import type { Frame } from './frame.ts'
+import type { KeepaliveOptions } from './keepalive.ts'
 import { type Driver, type Procedure, procedures } from './procedures.ts'
 
 export interface SessionOptions {
@@ -14,7 +15,7 @@ export interface SessionOptions {
   socket: string
   /** Of a daemon that serves all drivers. */
   uri: string
-  keepalive?: { interval: number; count: number }
+  keepalive?: KeepaliveOptions
   onEvent: (event: LibvirtEvent) => void
 }
 
@@ -82,7 +83,7 @@ export class Session {
     })
   }
 
-  call<Args, Result>(procedure: Procedure<Args, Result>, args: Args, options: CallOptions): Promise<Result> {
+  call<Args, Result>(procedure: Procedure<Args, Result>, args: Args, options: CallLimits): Promise<Result> {
     const { reads, writes } = this.#byDriver[procedure.driver]
     return (procedure.writes ? writes : reads).call(procedure, args, options)
   }
