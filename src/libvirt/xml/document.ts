@@ -1,7 +1,7 @@
 /**
- * XML text <-> a tree of elements. Stands for what of XML libvirt uses: elements, attributes, text and comments; no DOCTYPE, no entities
- * but the five of XML and character references. Text of white space only between elements is layout and not kept; next to nothing
- * else it is content.
+ * XML text <-> a tree of elements: as much of XML as libvirt uses, which is elements, attributes, text and comments. No DOCTYPE, and no
+ * entities but the five of XML itself and character references. White space between elements is layout and not kept; as the
+ * only content of an element it is text.
  */
 import { XMLParser, XMLValidator } from 'fast-xml-parser'
 
@@ -47,8 +47,9 @@ export function parseXml(text: string): XmlElement {
   } catch (error) {
     throw new XmlError((error as Error).message, { cause: error })
   }
-  const root = toTree(nodes).find((node) => isElement(node))
-  if (root === undefined) throw new XmlError('no element')
+  const [root, ...more] = toTree(nodes).filter((node) => isElement(node) || typeof node === 'string')
+  if (root === undefined || !isElement(root) || more.length > 0)
+    throw new XmlError('not one element and nothing else')
   return root
 }
 
@@ -126,14 +127,20 @@ function appendText(tree: XmlNode[], text: string): void {
 
 const contentOf = (nodes: ParsedNode[]): string => nodes[0]?.['#text'] ?? ''
 
-const namedEntities: Record<string, string> = { lt: '<', gt: '>', amp: '&', quot: '"', apos: "'" }
+const namedEntities = new Map([
+  ['lt', '<'],
+  ['gt', '>'],
+  ['amp', '&'],
+  ['quot', '"'],
+  ['apos', "'"],
+])
 
 function decode(text: string): string {
   if (!text.includes('&')) return text
   return text.replace(/&([^;&]*);?/g, (reference: string, name: string) => {
     const [, hex, decimal] = /^#(?:x([0-9a-f]{1,6})|([0-9]{1,7}))$/i.exec(name) ?? []
     const code = hex !== undefined ? Number.parseInt(hex, 16) : Number(decimal)
-    const character = code <= 0x10ffff ? String.fromCodePoint(code) : namedEntities[name]
+    const character = code <= 0x10ffff ? String.fromCodePoint(code) : namedEntities.get(name)
     if (character === undefined || !reference.endsWith(';') || noCharacter.test(character)) {
       throw new XmlError(`${reference.slice(0, 40)} is no character of XML and no entity that is read`)
     }

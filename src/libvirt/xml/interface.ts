@@ -269,14 +269,21 @@ function readPort(from: XmlElement): Port | undefined {
 
 /** A port that is there already is left with all that libvirt shows of it; another one takes the place of the whole source. */
 function writePort(to: XmlElement, port: Port): void {
-  const { kind, ...fields } = port
   const observed = readPort(to)
-  if (observed && isDeepStrictEqual({ ...observed, ...port }, observed)) return
-  delete to.attributes.managed
-  to.attributes = { ...to.attributes, type: kind }
+  const wanted = portElement(port)
+  if (observed && isDeepStrictEqual(portElement(observed), wanted)) return
+  const { managed: _, ...attributes } = to.attributes
+  to.attributes = { ...attributes, ...wanted.attributes }
   to.children = to.children.filter((node) => !isElement(node) || node.name !== 'source')
+  to.children.push(...wanted.children)
+}
+
+/** An interface that says nothing but its port. */
+function portElement({ kind, ...fields }: Port): XmlElement {
+  const to = element('interface', { type: kind })
   const codec = ports[kind] as Codec<typeof fields>
   codec.write(to, fields)
+  return to
 }
 
 /** Elements without a place in the order, and comments, stay behind what they stood behind. */
