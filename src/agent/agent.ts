@@ -97,7 +97,7 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
   await store.start((key) => wake(wakes.ofStore(key)), ending.signal)
   if (options.once) await Promise.race([connected, elapsed(FIRST_CONNECTION_MS, ending.signal)])
   wake(wakes.all())
-  watchLinks((link) => wake(wakes.ofLink(link)), ending.signal, log)
+  void watchLinks((link) => wake(wakes.ofLink(link)), ending.signal, log)
   const resync = setInterval(() => wake(wakes.all()), RESYNC_MS)
   log.info({ hostName, manifests: options.manifests, libvirt: options.libvirt }, 'agent runs')
 

@@ -14,7 +14,6 @@ export async function readHostFacts(
   guest: ObservedGuest,
   signal: AbortSignal,
 ): Promise<HostFacts> {
-  const { libvirt } = await capabilities()
   const networks = store
     .list('Network')
     .filter((network) => networkNameOf(network) === spec.source.network?.name)
@@ -25,7 +24,7 @@ export async function readHostFacts(
     if (name && facts) bridges.set(name, facts)
   }
   const definition = guest.saved ?? guest.live
-  return { libvirt, bridges, guestHasOsBoot: definition?.bootsByOs }
+  return { capabilities: await capabilities(), bridges, guestHasOsBoot: definition?.bootsByOs }
 }
 
 async function readBridge(name: string, signal: AbortSignal): Promise<BridgeFacts | undefined> {

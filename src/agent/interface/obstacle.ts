@@ -11,6 +11,7 @@ export function plugObstacle(
   { guest }: Observed,
   effective: InterfaceDefinition,
 ): Refusal | undefined {
+  const { port } = effective
   const { mac, targetDevice } = effective.settings
   const plugs = plan.steps.filter(({ action }) => action === 'Attach')
   for (const { target } of plugs) {
@@ -33,6 +34,14 @@ export function plugObstacle(
       reason: 'TargetDeviceExists',
       field: 'targetDevice',
       message: `targetDevice: the host has a link ${targetDevice} already. Choose another name, or remove the link`,
+    }
+  }
+  const needed = 'bridge' in port ? port.bridge : port.kind === 'direct' ? port.dev : undefined
+  if (intoRunning && needed && !readLink(needed)) {
+    return {
+      reason: 'DeviceNotFound',
+      field: 'source',
+      message: `source: the host has no link ${needed}. Create it, or correct the name`,
     }
   }
   return undefined

@@ -183,7 +183,7 @@ async function verify(
   const left = planFor(work, after, effective)
   report.planned(left)
   const problems = after.live
-    ? await verifyOnHost(after.live.definition, effective, context.macvtapModes, work.signal)
+    ? await verifyOnHost(after.live.definition, effective, context, work.signal)
     : []
   if (left.steps.length > 0) {
     const fields = left.differences.map(({ field }) => field).join(', ') || left.verdict

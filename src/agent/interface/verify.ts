@@ -2,14 +2,14 @@
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import type { Port } from '../../core/port.ts'
 import { isLinuxBridge, type LinkState, readLink } from '../../host/link-state.ts'
-import type { MacvtapModes } from '../../host/macvtap-modes.ts'
 import { bridgeOfPort } from '../../host/open-vswitch.ts'
+import type { Context } from '../context.ts'
 
 /** What is wrong on the host, in sentences; empty when all is well. */
 export async function verifyOnHost(
   live: InterfaceDefinition,
   effective: InterfaceDefinition,
-  macvtapModes: MacvtapModes,
+  { macvtapModes }: Context,
   signal: AbortSignal,
 ): Promise<string[]> {
   const { port } = effective
@@ -26,7 +26,7 @@ async function verifyMacvtap(
   device: string,
   port: Port & { kind: 'direct' },
   link: LinkState,
-  macvtapModes: MacvtapModes,
+  macvtapModes: Context['macvtapModes'],
   signal: AbortSignal,
 ): Promise<string[]> {
   const mode = await macvtapModes.of(link.index, signal)
