@@ -31,13 +31,16 @@ export interface Problem {
   message: string
 }
 
+/** A name that is a file name of its own, in its directory. Kubernetes takes fewer. */
+const fileSafe = /^[^./\0][^/\0]*$/
+
 /** What must hold for a file to be taken as an object at all; newer fields are kept as they are. */
 const storedObject = z.looseObject({
   apiVersion: z.literal(apiVersion),
   kind: z.enum(storedKinds),
   metadata: z.looseObject({
-    name: z.string().min(1),
-    namespace: z.string().min(1).optional(),
+    name: z.string().regex(fileSafe),
+    namespace: z.string().regex(fileSafe).optional(),
     uid: z.string(),
     generation: z.int().min(1),
     creationTimestamp: z.string(),
@@ -78,33 +81,51 @@ export class StateDirectory {
   }
 
   /**
-   * Reads every object. Files that are torn or aren't objects of ours are set aside as FILE.corrupt-TIME and reported.
-   * Throws only when the directory itself cannot be read; a directory that isn't there holds nothing.
+   * Reads every object, for who has this directory to himself: files that are torn or aren't objects of ours are set
+   * aside as FILE.corrupt-TIME and reported, and what a write left half done is removed.
    */
   load(now: Date): { objects: StoredObject[]; problems: Problem[] } {
+    const { objects, problems, leftovers } = this.read()
+    for (const file of leftovers) fs.rmSync(file, { force: true })
+    return {
+      objects,
+      problems: problems.map(({ file, message }) => ({
+        file,
+        message: `${message}; ${setAside(file, now)}`,
+      })),
+    }
+  }
+
+  /** Reads every object and changes nothing, so that it can be called beside a running agent. */
+  read(): { objects: StoredObject[]; problems: Problem[]; leftovers: string[] } {
     const objects: StoredObject[] = []
     const problems: Problem[] = []
+    const leftovers: string[] = []
     for (const kind of storedKinds) {
-      const directory = join(this.path, kind.toLowerCase())
-      for (const file of jsonFilesBelow(directory, problems)) {
+      for (const file of filesBelow(join(this.path, kind.toLowerCase()))) {
+        if (file.endsWith('.tmp')) leftovers.push(file)
+        if (!file.endsWith('.json')) continue
         const read = readObject(file)
+        if (read === undefined) continue
         if ('error' in read) {
-          problems.push({ file, message: `${read.error}; ${setAside(file, now)}` })
+          problems.push({ file, message: read.error })
         } else if (this.fileOf(keyOf(read.object)) !== file) {
-          const key = keyString(keyOf(read.object))
-          problems.push({ file, message: `holds ${key}, which has another file; ${setAside(file, now)}` })
+          problems.push({
+            file,
+            message: `holds ${keyString(keyOf(read.object))}, which belongs into another file`,
+          })
         } else {
           objects.push(read.object)
         }
       }
     }
-    return { objects, problems }
+    return { objects, problems, leftovers }
   }
 
   /** Throws on names that Kubernetes would not take either and that could leave the directory. */
   fileOf(key: Key): string {
     for (const part of [key.name, key.namespace ?? 'default']) {
-      if (part === '' || part.startsWith('.') || /[/\0]/.test(part)) {
+      if (!fileSafe.test(part)) {
         throw new Error(`${JSON.stringify(part)} cannot be the name of a file in the state directory`)
       }
     }
@@ -203,12 +224,14 @@ async function sync(path: string): Promise<void> {
   }
 }
 
-function readObject(file: string): { object: StoredObject } | { error: string } {
+/** Nothing where there is no such file any more. */
+function readObject(file: string): { object: StoredObject } | { error: string } | undefined {
   let text: string
   try {
     text = fs.readFileSync(file, 'utf8')
   } catch (error) {
-    return { error: (error as Error).message }
+    const { code, message } = error as NodeJS.ErrnoException
+    return code === 'ENOENT' ? undefined : { error: message }
   }
   try {
     const parsed = storedObject.safeParse(JSON.parse(text))
@@ -229,27 +252,20 @@ function setAside(file: string, now: Date): string {
   }
 }
 
-/** Full paths, sorted; one level of namespaces. What a write left half done is removed. */
-function jsonFilesBelow(directory: string, problems: Problem[], deeper = true): string[] {
+/** Full paths, sorted, with one level of namespaces; none where there is no such directory. */
+function filesBelow(directory: string, deeper = true): string[] {
   let entries: fs.Dirent[]
   try {
     entries = fs.readdirSync(directory, { withFileTypes: true })
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      problems.push({ file: directory, message: (error as Error).message })
-    }
-    return []
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return []
+    throw error
   }
-  const files: string[] = []
-  for (const entry of entries.sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    const path = join(directory, entry.name)
-    if (entry.isDirectory()) {
-      if (deeper) files.push(...jsonFilesBelow(path, problems, false))
-    } else if (entry.name.startsWith('.') && entry.name.endsWith('.tmp')) {
-      fs.rmSync(path, { force: true })
-    } else if (entry.name.endsWith('.json')) {
-      files.push(path)
-    }
-  }
-  return files
+  return entries
+    .sort((a, b) => (a.name < b.name ? -1 : 1))
+    .flatMap((entry) => {
+      const path = join(directory, entry.name)
+      if (entry.isDirectory()) return deeper ? filesBelow(path, false) : []
+      return entry.isFile() ? [path] : []
+    })
 }

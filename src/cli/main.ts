@@ -1,0 +1,45 @@
+#!/usr/bin/env node
+/** The command line: which commands there are, and what happens to errors. */
+import { readFileSync } from 'node:fs'
+import { Command, CommanderError } from 'commander'
+import { addAgent } from './agent.ts'
+import { addStatus } from './status.ts'
+
+const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
+
+const program = new Command('patchbay')
+  .description('Keeps the network interfaces of libvirt guests the way manifests say they should be.')
+  .version(version, '--version', 'Print the version')
+  .helpOption('-h, --help', 'Print this help')
+  .helpCommand('help [command]', 'Print the help of a command')
+  .configureHelp({ sortSubcommands: false, showGlobalOptions: false })
+  .exitOverride()
+
+// A command file declares its options here and loads what it works with when it runs: `--help` stays quick.
+for (const add of [addAgent, addStatus]) add(program)
+for (const command of program.commands) {
+  command
+    .helpOption('-h, --help', 'Print this help')
+    .showHelpAfterError(`usage: patchbay ${command.name()} ${command.usage()}`)
+}
+program.showHelpAfterError(
+  `usage: patchbay ${program.usage()}\nCommands: ${program.commands.map((c) => c.name()).join(', ')}`,
+)
+
+// `| head` closes the pipe when it has seen enough: that is the end of the output, not an error.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code === 'EPIPE') process.exit(0)
+  throw error
+})
+
+try {
+  await program.parseAsync()
+} catch (error) {
+  if (error instanceof CommanderError) {
+    // commander has said what is wrong; asking for help or the version is no error.
+    process.exitCode = error.exitCode
+  } else {
+    process.stderr.write(`error: ${error instanceof Error ? error.message : String(error)}\n`)
+    process.exitCode = 1
+  }
+}
