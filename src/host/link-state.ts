@@ -57,11 +57,6 @@ export function isVlanFiltering(bridge: string): boolean {
   return isLinkName(bridge) && readIfThere(`/sys/class/net/${bridge}/bridge/vlan_filtering`) === '1'
 }
 
-/** Whether a Linux bridge filters VLANs: only then can its ports be in some. */
-export function isVlanFiltering(bridge: string): boolean {
-  return isLinkName(bridge) && readIfThere(`/sys/class/net/${bridge}/bridge/vlan_filtering`) === '1'
-}
-
 const IFF_UP = 1
 
 /** As the kernel's own rule has it, so that a name leads nowhere else in sysfs. Spaces and colons are no harm here. */

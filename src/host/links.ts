@@ -45,16 +45,19 @@ interface ShownNexthop {
  * Throws a HostError when ip is missing or fails, or when Open vSwitch runs and doesn't answer.
  */
 export async function readLinks(signal: AbortSignal): Promise<Link[]> {
-  const [[shownLinks, shownRoutes], switched] = await Promise.all([
+  const [[shownLinks, shownRoutes], openVswitch] = await Promise.all([
     askIp(['address show', 'route show table all exact default'], signal),
     readOpenVswitch(signal),
   ])
   const shown = (shownLinks as ShownLink[]).filter((each) => each.ifname !== undefined)
+  const plugged = openVswitch?.interfaces ?? []
   const host: Surroundings = {
     names: new Set(shown.map(({ ifname }) => ifname)),
     routed: await defaultRouteDevices(shownRoutes as ShownRoute[], signal),
     // A bridge's own link is named like it and is plugged into nothing.
-    bridges: new Map(switched.flatMap(({ name, bridge }) => (name === bridge ? [] : [[name, bridge]]))),
+    bridges: new Map(
+      plugged.filter(({ name, bridge }) => name !== bridge).map((each) => [each.name, each.bridge]),
+    ),
   }
   return Promise.all(shown.map(async (each) => ({ ...linkOf(each, host), ...(await pciAddressOf(each)) })))
 }

@@ -15,11 +15,17 @@ export interface OpenVswitchInterface {
   externalIds: Record<string, string>
 }
 
+export interface OpenVswitch {
+  bridges: string[]
+  /** Of a bond each of its links; a bridge's own link, named like it, is among them. */
+  interfaces: OpenVswitchInterface[]
+}
+
 /**
- * Everything that is plugged into Open vSwitch, of a bond each of its links; nothing where no Open vSwitch runs.
- * `ovs-vsctl list Bridge -- list Port -- list Interface`. Throws a HostError when the database doesn't answer.
+ * Everything of this host's Open vSwitch; undefined where none runs. `ovs-vsctl list Bridge -- list Port -- list Interface`
+ * Throws a HostError when it runs and doesn't answer.
  */
-export async function readOpenVswitch(signal: AbortSignal): Promise<OpenVswitchInterface[]> {
+export async function readOpenVswitch(signal: AbortSignal): Promise<OpenVswitch | undefined> {
   const tables = await select(
     [
       { table: 'Bridge', columns: ['name', 'ports'] },
@@ -28,14 +34,18 @@ export async function readOpenVswitch(signal: AbortSignal): Promise<OpenVswitchI
     ],
     signal,
   )
-  const [bridges = [], ports, interfaces] = tables ?? []
+  if (!tables) return undefined
+  const [bridges = [], ports, interfaces] = tables
   const portOf = byUUID(ports)
   const interfaceOf = byUUID(interfaces)
-  return bridges.flatMap((bridge) =>
-    portOf(bridge.ports).flatMap((port) =>
-      interfaceOf(port.interfaces).map((each) => pluggedInto(String(bridge.name), port, each)),
+  return {
+    bridges: bridges.map(({ name }) => String(name)),
+    interfaces: bridges.flatMap((bridge) =>
+      portOf(bridge.ports).flatMap((port) =>
+        interfaceOf(port.interfaces).map((each) => pluggedInto(String(bridge.name), port, each)),
+      ),
     ),
-  )
+  }
 }
 
 /** `ovs-vsctl br-exists NAME`; false where no Open vSwitch runs. Throws a HostError when the database doesn't answer. */

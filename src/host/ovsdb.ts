@@ -17,11 +17,11 @@ const MAX_ANSWER_BYTES = 256 * 2 ** 20
 export type Value = string | number | boolean | [string, unknown]
 export type Row = Record<string, Value>
 
-/** `ovs-vsctl --columns=COLUMNS list TABLE`; `where` holds conditions such as ["name", "==", "br0"]. */
+/** `ovs-vsctl --columns=COLUMNS list TABLE`; with `where`, only rows for which all of it holds. */
 export interface Select {
   table: 'Bridge' | 'Port' | 'Interface'
   columns: string[]
-  where?: [column: string, comparison: string, value: Value][]
+  where?: [column: string, comparison: '==' | 'includes', value: Value][]
 }
 
 /**
@@ -29,7 +29,7 @@ export interface Select {
  * when it runs and doesn't answer.
  */
 export async function select(selections: Select[], signal: AbortSignal): Promise<Row[][] | undefined> {
-  const operations = selections.map(({ where = [], ...rest }) => ({ op: 'select', where, ...rest }))
+  const operations = selections.map((each) => ({ op: 'select', where: [], ...each }))
   const request = { method: 'transact', params: ['Open_vSwitch', ...operations], id: 0 }
   let answer: Answer
   try {
