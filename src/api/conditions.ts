@@ -3,14 +3,18 @@ import { z } from 'zod'
 
 export const condition = z.strictObject({
   type: z.string().max(316).describe('Name of the condition'),
-  status: z.enum(['True', 'False', 'Unknown']),
+  status: z.enum(['True', 'False', 'Unknown']).describe('Whether it holds'),
   reason: z.string().max(1024).describe('One word in CamelCase; docs/reference lists them'),
   message: z
     .string()
     .max(32768)
     .describe('For people: the field, the old and the new value, and what can be done'),
-  lastTransitionTime: z.string().describe('When status last changed, RFC 3339'),
-  observedGeneration: z.int().min(0).optional().describe('metadata.generation that this speaks of'),
+  lastTransitionTime: z.string().max(64).describe('When status last changed, RFC 3339'),
+  observedGeneration: z
+    .int()
+    .min(-1)
+    .optional()
+    .describe('metadata.generation that this speaks of; -1 = none yet'),
 })
 
 export type Condition = z.infer<typeof condition>

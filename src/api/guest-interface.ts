@@ -1,35 +1,51 @@
 /** GuestInterface: one NIC of a guest. */
 import { z } from 'zod'
 import { condition } from './conditions.ts'
+import { atomicList, atomicMap, exactlyOne, immutable, mapList, rules } from './extensions.ts'
+import { objectName, timestamp, uuid } from './names.ts'
 import type { Resource } from './resource.ts'
 import { interfaceSettings, linkName, macAddress, pciAddress, source } from './settings.ts'
 
 export const guestRef = z
   .strictObject({
-    name: z.string().min(1).max(255).optional().describe("The guest's libvirt name"),
-    uuid: z.guid().optional().describe("The guest's libvirt UUID"),
+    name: z
+      .string()
+      .min(1)
+      .max(255)
+      .regex(/^[^/\n]+$/, 'must be a name without "/" and line breaks')
+      .optional()
+      .describe("The guest's libvirt name, 1 to 255 characters"),
+    uuid: uuid.optional().describe("The guest's libvirt UUID"),
   })
-  .describe('The guest, by name or by UUID: exactly one of the two')
+  .describe('The guest, by name or by UUID: exactly one of the two; cannot be changed')
+  .meta({
+    ...atomicMap,
+    ...rules(exactlyOne('name', 'uuid'), {
+      rule: 'self == oldSelf',
+      message: 'cannot be changed later: delete the object and make a new one',
+    }),
+  })
 
 export const deletionPolicy = z.enum(['Detach', 'Retain'])
 export const updatePolicy = z.enum(['Live', 'Replug', 'NextBoot'])
 
-export const guestInterfaceSpec = z.strictObject({
-  guest: guestRef,
-  hostName: z
-    .string()
-    .min(1)
-    .max(253)
-    .optional()
-    .describe('Pin: the only host on which this interface is kept'),
-  source,
-  ...interfaceSettings,
-  adopt: z.boolean().optional().describe('Take over an interface of this MAC that somebody else made'),
-  updatePolicy: updatePolicy
-    .default('Live')
-    .describe('Live: in place or refused; Replug: unplug and plug; NextBoot: saved definition only'),
-  deletionPolicy: deletionPolicy.default('Detach').describe('What happens on the host when this object goes'),
-})
+export const guestInterfaceSpec = z
+  .strictObject({
+    guest: guestRef,
+    hostName: objectName.optional().describe('Pin: the only host on which this interface is kept'),
+    source,
+    ...interfaceSettings,
+    adopt: z.boolean().optional().describe('Take over an interface of this MAC that somebody else made'),
+    updatePolicy: updatePolicy
+      .default('Live')
+      .describe('Live: in place or refused; Replug: unplug and plug; NextBoot: saved definition only'),
+    deletionPolicy: deletionPolicy
+      .default('Detach')
+      .describe(
+        'What happens on the host when this object goes: Detach: the interface is unplugged and removed; Retain: nothing',
+      ),
+  })
+  .meta(rules(immutable('mac')))
 
 /** One list of verdicts everywhere: plans, command line, status. */
 export const verdict = z.enum([
@@ -45,11 +61,11 @@ export const verdict = z.enum([
 ])
 
 export const difference = z.strictObject({
-  field: z.string().describe('Path of the setting, such as virtualPort.profileID or source'),
-  observed: z.string().describe('Value on the host; empty when absent'),
-  effective: z.string().describe('Value that the manifests come to; empty when absent'),
-  verdict,
-  reason: z.string().describe('Why this verdict, and what can be done'),
+  field: z.string().max(1024).describe('Path of the setting, such as virtualPort.profileID or source'),
+  observed: z.string().max(8192).describe('Value on the host; empty when absent'),
+  effective: z.string().max(8192).describe('Value that the manifests come to; empty when absent'),
+  verdict: verdict.describe('What becomes of this difference'),
+  reason: z.string().max(8192).describe('Why this verdict, and what can be done'),
 })
 
 export const portKind = z.enum([
@@ -87,25 +103,45 @@ export const guestState = z.enum(['Running', 'Off', 'NotFound', 'Unknown'])
 export const guestInterfaceStatus = z.strictObject({
   hostName: z
     .string()
+    .max(253)
     .optional()
     .describe('Host whose agent keeps this interface; written by the controller only'),
-  nextHostName: z.string().optional().describe('Host it moves to once the old one has let go'),
-  guestUUID: z.guid().optional(),
-  guestState: guestState.optional(),
-  mac: macAddress.optional().describe('MAC in force'),
-  port: portStatus.optional(),
-  effective: z.strictObject(interfaceSettings).optional().describe('Settings that the manifests come to'),
-  sources: z.record(z.string(), layer).optional().describe('Which layer supplied each setting'),
+  nextHostName: z.string().max(253).optional().describe('Host it moves to once the old one has let go'),
+  guestUUID: uuid.optional().describe('UUID of the guest that may be touched'),
+  guestState: guestState.optional().describe('What the guest was last seen doing'),
+  mac: macAddress.optional().describe('MAC address in force'),
+  port: portStatus.optional().describe('Where the interface is plugged in; held until it is free again'),
+  effective: z
+    .strictObject(interfaceSettings)
+    .optional()
+    .describe('Settings that the manifests come to')
+    .meta(atomicMap),
+  sources: z
+    .record(z.string(), layer)
+    .optional()
+    .describe('Which layer supplied each setting, by its path such as virtualPort.managerID')
+    .meta({ maxProperties: 256, ...atomicMap }),
   plan: z
     .strictObject({
-      verdict,
-      steps: z.array(z.string()).max(64),
-      differences: z.array(difference).max(64),
+      verdict: verdict.describe('What becomes of the interface as a whole'),
+      steps: z.array(z.string().max(8192)).max(64).describe('What is done, in this order').meta(atomicList),
+      differences: z.array(difference).max(64).describe('All that differs').meta(atomicList),
     })
-    .optional(),
-  waitingSince: z.string().optional().describe('Since when it waits for a port of the pool, RFC 3339'),
-  observedGeneration: z.int().optional(),
-  conditions: z.array(condition).max(16).optional(),
+    .optional()
+    .describe('What stands between the host and the manifests')
+    .meta(atomicMap),
+  waitingSince: timestamp('Since when it waits for a port of the pool').optional(),
+  observedGeneration: z
+    .int()
+    .min(-1)
+    .optional()
+    .describe('metadata.generation that this speaks of; -1 = none yet'),
+  conditions: z
+    .array(condition)
+    .max(16)
+    .optional()
+    .describe('Conditions as kstatus reads them')
+    .meta(mapList('type')),
 })
 
 export type GuestRef = z.infer<typeof guestRef>

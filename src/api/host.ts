@@ -1,58 +1,92 @@
 /** Host: one per node, status only: what the agent found there. */
 import { z } from 'zod'
 import { condition } from './conditions.ts'
+import { atomicList, mapList } from './extensions.ts'
+import { uuid } from './names.ts'
 import type { Resource } from './resource.ts'
 
+const count = (what: string) => z.int().min(0).max(2147483647).describe(what)
+const unavailable = z.string().max(1024).optional().describe('Why it is not handed out; absent = it is')
+
 export const hostSpec = z.strictObject({})
+
 export const hostPool = z.strictObject({
-  network: z.string().describe('networkName'),
-  mode: z.string().describe('Forward mode'),
-  capacity: z.int().describe('Devices in the pool'),
-  inUse: z.int().describe('Devices with at least one user'),
+  network: z.string().max(253).describe('networkName of the Network'),
+  mode: z.string().max(16).describe('Forward mode'),
+  capacity: count('Devices in the pool'),
+  inUse: count('Devices with at least one user'),
   devices: z
     .array(
       z.strictObject({
-        name: z.string().describe('Link or PCI address'),
-        users: z.int().describe('Interfaces on it'),
-        unavailable: z.string().optional().describe('Why it is not handed out'),
+        name: z.string().max(253).describe('Link or PCI address'),
+        users: count('Interfaces on it'),
+        unavailable,
       }),
     )
-    .max(256),
+    .max(256)
+    .describe('The devices in order of preference')
+    .meta(atomicList),
 })
+
 export const hostStatus = z.strictObject({
-  libvirtVersion: z.string().optional(),
-  qemuVersion: z.string().optional(),
+  libvirtVersion: z.string().max(64).optional().describe('Version of libvirt, such as 9.0.0'),
+  qemuVersion: z.string().max(64).optional().describe('Version of QEMU, such as 7.2.0'),
   capabilities: z
-    .array(z.string())
+    .array(z.string().max(253))
     .max(64)
     .optional()
-    .describe('What this libvirt can do with a running interface'),
+    .describe('What this libvirt can do with a running interface')
+    .meta(atomicList),
   guests: z
-    .array(z.strictObject({ name: z.string(), uuid: z.guid(), running: z.boolean() }))
+    .array(
+      z.strictObject({
+        name: z.string().max(255).describe('libvirt name'),
+        uuid: uuid.describe('libvirt UUID'),
+        running: z.boolean().describe('It runs now'),
+      }),
+    )
     .max(4096)
-    .optional(),
+    .optional()
+    .describe('Guests that are defined or run here')
+    .meta(atomicList),
   links: z
-    .array(z.strictObject({ name: z.string(), unavailable: z.string().optional() }))
+    .array(z.strictObject({ name: z.string().max(64).describe('Name of the link'), unavailable }))
     .max(1024)
     .optional()
-    .describe('Links that can serve in a pool'),
+    .describe('Links that can serve in a pool')
+    .meta(atomicList),
   networks: z
     .array(
       z.strictObject({
-        name: z.string(),
-        objectName: z.string(),
-        observedGeneration: z.int(),
-        inSync: z.boolean(),
-        restartRequired: z.boolean(),
-        message: z.string().optional(),
+        name: z.string().max(253).describe('networkName'),
+        objectName: z.string().max(253).describe('Name of the Network object'),
+        observedGeneration: z
+          .int()
+          .min(-1)
+          .describe('metadata.generation of that object that this speaks of'),
+        inSync: z.boolean().describe('It is here as the object says'),
+        restartRequired: z.boolean().describe('It waits for a restart'),
+        message: z.string().max(8192).optional().describe('For people: what stands in the way'),
       }),
     )
     .max(1024)
-    .optional(),
-  pools: z.array(hostPool).max(256).optional(),
-  observedGeneration: z.int().optional(),
-  conditions: z.array(condition).max(16).optional(),
+    .optional()
+    .describe('Networks that apply to this host')
+    .meta(atomicList),
+  pools: z.array(hostPool).max(256).optional().describe('Pools of networks on this host').meta(atomicList),
+  observedGeneration: z
+    .int()
+    .min(-1)
+    .optional()
+    .describe('metadata.generation that this speaks of; -1 = none yet'),
+  conditions: z
+    .array(condition)
+    .max(16)
+    .optional()
+    .describe('Conditions as kstatus reads them')
+    .meta(mapList('type')),
 })
+
 export type HostSpec = z.infer<typeof hostSpec>
 export type HostPool = z.infer<typeof hostPool>
 export type HostStatus = z.infer<typeof hostStatus>
