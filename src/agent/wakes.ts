@@ -25,7 +25,7 @@ export class Wakes {
 
   /** A changed Network or PortGroup concerns every interface that is plugged into a network: which one it was named before is not known. */
   ofStore(key: Key): Key[] {
-    if (key.kind === 'GuestInterface') return [key, this.#hostKey]
+    if (key.kind === 'GuestInterface') return [key]
     if (key.kind === 'Host') return []
     const siblings = (['Network', 'PortGroup'] as const).flatMap((kind) =>
       this.#store.list(kind).map(({ metadata }): Key => ({ kind, name: metadata.name })),
@@ -64,9 +64,9 @@ export class Wakes {
     ]
   }
 
-  /** Those that wait for a device of a pool. */
-  waiting(): Key[] {
-    return this.#interfaces(({ status }) => isWaiting(status))
+  /** A port was taken or freed: the inventory counts it, and whoever has waited longest for one takes what was freed. */
+  ofPort(): Key[] {
+    return [...this.#interfaces(({ status }) => isWaiting(status)), this.#hostKey]
   }
 
   #interfaces(concerned: (resource: GuestInterface) => boolean): Key[] {

@@ -25,6 +25,7 @@ export const reasons = {
   Accepted: done('The object is in force on this host.'),
   NotReached: waits('An earlier condition stands in the way; this one was not looked at.'),
   GuestNotFound: waits('No guest of this name or UUID is on the host.'),
+  PinnedElsewhere: waits('spec.hostName names another host; nothing of the interface is kept on this one.'),
   PoolExhausted: waits('Every device of the pool is held; the interface takes its turn when one is freed.'),
   DeviceInUse: waits(
     'The devices of the pool carry an address or the default route, are enslaved, or belong to a guest of somebody else.',

@@ -16,7 +16,7 @@ import { apply, GuestNotReleasing } from './apply.ts'
 import { gather, type Observed } from './gather.ts'
 import { readHostFacts } from './host-facts.ts'
 import { plugObstacle } from './obstacle.ts'
-import { remove } from './remove.ts'
+import { ASK_AGAIN_MS, remove, unplug } from './remove.ts'
 import { Report } from './report.ts'
 import { verifyOnHost } from './verify.ts'
 
@@ -56,6 +56,7 @@ export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
 
 async function keep(context: Context, work: Work): Promise<Outcome> {
   const { resource, report, signal } = work
+  if (resource.spec.hostName && resource.spec.hostName !== context.host.name) return leave(context, work)
   const observed = await gather(context.libvirt, resource, signal)
   if (!observed) return guestNotFound(work)
   const { guest } = observed
@@ -87,6 +88,25 @@ async function keep(context: Context, work: Work): Promise<Outcome> {
 
   const port = await settlePort(context, work, resolved, observed)
   return port ? bringInSync(context, work, observed, definitionOf(resource, resolved, port)) : done
+}
+
+/** Pinned to another host: what it has here is let go. */
+async function leave(context: Context, work: Work): Promise<Outcome> {
+  const { resource, report } = work
+  const held = await unplug(context, work)
+  if (held) {
+    report.stopped('Bound', 'GuestNotReleasing', held)
+    return requeueAfter(ASK_AGAIN_MS)
+  }
+  delete report.facts.port
+  delete report.facts.waitingSince
+  report.stopped(
+    'Bound',
+    'PinnedElsewhere',
+    `spec.hostName pins it to host ${resource.spec.hostName}; this is ${context.host.name}`,
+  )
+  if (resource.status?.port) context.wake(context.wakes.ofPort())
+  return done
 }
 
 function guestNotFound({ resource, report }: Work): Outcome {
@@ -136,6 +156,7 @@ async function settlePort(
   const allocated = await context.ledger.allocate(resource, resolved.plug, record, signal)
   if ('port' in allocated) {
     work.log.info({ port: portName(allocated.port) }, 'port recorded')
+    context.wake(context.wakes.ofPort())
     return allocated.port
   }
   const { reason, message } = allocated.refusal

@@ -10,7 +10,7 @@ import { gather } from './gather.ts'
 import type { Work } from './reconcile.ts'
 
 /** Milliseconds between two requests to a guest that doesn't let go; libvirt itself waits 5 s for each. */
-const ASK_AGAIN_MS = 10_000
+export const ASK_AGAIN_MS = 10_000
 
 export async function remove(context: Context, work: Work): Promise<Outcome> {
   const { resource, report, key } = work
@@ -24,13 +24,12 @@ export async function remove(context: Context, work: Work): Promise<Outcome> {
   }
   await context.store.release(key)
   work.log.info('interface removed')
-  // Whoever has waited longest takes what was freed.
-  context.wake(context.wakes.waiting())
+  context.wake(context.wakes.ofPort())
   return done
 }
 
 /** Why the port cannot be freed yet; undefined when nothing of the interface is left. */
-async function unplug(
+export async function unplug(
   context: Context,
   { resource, report, log, signal }: Work,
 ): Promise<string | undefined> {
