@@ -2,7 +2,7 @@
 import type { GuestInterface, GuestInterfaceStatus } from '../../api/guest-interface.ts'
 import type { Reason } from '../../api/reasons.ts'
 import type { ChangePlan, Step } from '../../core/change-plan.ts'
-import { type Check, conditionsOf, type Findings, type Stage } from '../../core/interface-status.ts'
+import { type Check, conditionsOf, type Findings, type Stage, stages } from '../../core/interface-status.ts'
 import type { Store } from '../../store/store.ts'
 
 /** The facts of status that passes replace; what a pass doesn't come to know stands as it was. */
@@ -20,14 +20,9 @@ export class Report {
   constructor(resource: GuestInterface, hostName: string) {
     this.#resource = resource
     this.#hostName = hostName
-    const {
-      conditions: _,
-      observedGeneration: __,
-      hostName: ___,
-      nextHostName: ____,
-      ...facts
-    } = resource.status ?? {}
-    this.facts = facts
+    // Without the plan, which speaks of one pass and never stands for the next.
+    const { guestUUID, guestState, mac, port, effective, sources, waitingSince } = resource.status ?? {}
+    this.facts = { guestUUID, guestState, mac, port, effective, sources, waitingSince }
   }
 
   reached(stage: Stage, reason: Reason, message: string): void {
@@ -41,9 +36,7 @@ export class Report {
 
   /** The stage that a failure now belongs to: the first that was not reached. */
   stoppedHere(reason: Reason, message: string, status: Check['status']): void {
-    const stage = (['Bound', 'Resolved', 'PortAllocated', 'Synced'] as const).find(
-      (each) => !this.#findings.stages[each],
-    )
+    const stage = stages.find((each) => !this.#findings.stages[each])
     this.stopped(stage ?? 'Synced', reason, message, status)
   }
 
