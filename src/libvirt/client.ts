@@ -144,7 +144,10 @@ export class LibvirtClient extends LastingSession {
     await this.call(procedures.detachDevice, { domain, xml, flags: affect(scope) }, options)
   }
 
-  /** virsh detach-device-alias. Of a running guest it only asks and never waits: `device-removed` tells. */
+  /**
+   * virsh detach-device-alias. Of a running guest it only asks and never waits: `device-removed` tells. An alias that
+   * isn't there is VIR_ERR_INTERNAL_ERROR (libvirt 9.0), which says nothing: look first.
+   */
   async detachDeviceAlias(
     domain: DomainRef,
     alias: string,

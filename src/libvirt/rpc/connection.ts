@@ -24,8 +24,8 @@ export interface CallLimits {
 export interface ConnectionOptions {
   /** Path of the unix socket. */
   path: string
-  /** Which driver to open, `qemu:///system`; undefined leaves it to the daemon. */
-  uri?: string
+  /** Which driver to open, such as `qemu:///system`. No daemon but virtproxyd has a default. */
+  uri: string
   /** Default libvirt's own, 5 pings 5 s apart. */
   keepalive?: KeepaliveOptions
   /** Called for every event, in the order in which they came. The frame's body is valid during the call only. */
@@ -111,7 +111,7 @@ export class Connection {
     }
     // Asking starts the server's own keepalive, which it allows before anything is opened.
     const { supported } = await this.call(procedures.supportsFeature, { feature: featureKeepalive }, options)
-    await this.call(procedures.open, { name: this.#options.uri ?? null, flags: 0 }, options)
+    await this.call(procedures.open, { name: this.#options.uri, flags: 0 }, options)
     if (supported !== 0) {
       const ping = () => this.#sendKeepalive(keepalive.ping)
       this.#keepalive.start(this.#options.keepalive ?? libvirtKeepalive, ping, (reason) => this.#fail(reason))

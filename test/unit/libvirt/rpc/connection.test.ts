@@ -10,13 +10,14 @@ const { authList, authPolkit, domainXML, libVersion, listDomains, nodeDevicePare
   procedures
 const domain = { name: 'vm1', uuid: '09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f', id: 1 }
 const update = { domain, xml: '<interface/>', flags: 1 }
+const uri = 'test:///default'
 const long = { deadline: 60_000 }
 
 /** A connection, past its handshake, to a peer that behaves like this. */
 async function connect(behaviour: Behaviour, options: { onEvent?: (frame: Frame) => void } = {}) {
   const stack = new AsyncDisposableStack()
   const peer = stack.use(await Peer.start(afterHandshake(behaviour)))
-  const connection = await Connection.open({ path: peer.path, ...options })
+  const connection = await Connection.open({ path: peer.path, uri, ...options })
   stack.defer(() => connection.close())
   const calls = () => peer.connections[0]!.calls.slice(3) // auth, feature, open
   return { peer, connection, calls, [Symbol.asyncDispose]: () => stack.disposeAsync() }
@@ -37,16 +38,11 @@ const silence: Behaviour = () => undefined
 describe('connecting', () => {
   test('asks for authentication, keepalive and the driver, in libvirt’s order', async () => {
     await using peer = await Peer.start((call, connection) => void answerHandshake(call, connection))
-    const connection = await Connection.open({ path: peer.path, uri: 'test:///default' })
+    const connection = await Connection.open({ path: peer.path, uri })
     const { calls } = peer.connections[0]!
     expect(calls.map((call) => call.procedure)).toEqual([66, 60, 1])
     expect(open.args.decode(calls[2]!.body)).toEqual({ name: 'test:///default', flags: 0 })
     connection.close()
-  })
-
-  test('leaves the driver to the daemon when no uri is given', async () => {
-    await using connected = await connect(silence)
-    expect(open.args.decode(connected.peer.connections[0]!.calls[2]!.body)).toEqual({ name: null, flags: 0 })
   })
 
   test.each([
@@ -62,7 +58,7 @@ describe('connecting', () => {
         connection.reply(call, authPolkit.result, { complete: 1 })
       else answerHandshake(call, connection)
     })
-    const connection = await Connection.open({ path: peer.path })
+    const connection = await Connection.open({ path: peer.path, uri })
     expect(peer.connections[0]!.calls.some((call) => call.procedure === authPolkit.number)).toBe(asksPolkit)
     connection.close()
   })
@@ -77,12 +73,12 @@ describe('connecting', () => {
       else if (polkit) connection.replyError(call, polkit, 'authentication failed')
       else connection.reply(call, authPolkit.result, { complete: 0 })
     })
-    expect(await failure(Connection.open({ path: peer.path }))).toMatchObject({ code, sort: 'terminal' })
+    expect(await failure(Connection.open({ path: peer.path, uri }))).toMatchObject({ code, sort: 'terminal' })
     await peer.until(() => peer.connections[0]!.socket.destroyed)
   })
 
   test('nobody listens: retryable, naming the socket and why', async () => {
-    expect(await failure(Connection.open({ path: '/nowhere/libvirt-sock' }))).toMatchObject({
+    expect(await failure(Connection.open({ path: '/nowhere/libvirt-sock', uri }))).toMatchObject({
       code: 'NOT_CONNECTED',
       sort: 'retryable',
       message: expect.stringMatching(/\/nowhere\/libvirt-sock.*ENOENT/),
@@ -92,11 +88,13 @@ describe('connecting', () => {
   test('an abort ends it', async () => {
     await using peer = await Peer.start(silence)
     const aborting = new AbortController()
-    const opening = failure(Connection.open({ path: peer.path }, aborting.signal))
+    const opening = failure(Connection.open({ path: peer.path, uri }, aborting.signal))
     await peer.until(() => peer.connections[0]?.calls.length === 1)
     aborting.abort(new Error('enough'))
     expect(await opening).toMatchObject({ code: 'ABORTED', cause: { message: 'enough' } })
-    expect((await failure(Connection.open({ path: peer.path }, aborting.signal))).code).toBe('NOT_CONNECTED')
+    expect((await failure(Connection.open({ path: peer.path, uri }, aborting.signal))).code).toBe(
+      'NOT_CONNECTED',
+    )
   })
 })
 
@@ -297,7 +295,7 @@ describe('a lost connection', () => {
 
   test('a peer that answers no ping is dead', async () => {
     await using peer = await Peer.start((call, connection) => void answerHandshake(call, connection))
-    const connection = await Connection.open({ path: peer.path, keepalive: { interval: 10, count: 3 } })
+    const connection = await Connection.open({ path: peer.path, uri, keepalive: { interval: 10, count: 3 } })
     const waiting = failure(connection.call(updateDevice, update, long))
     expect(await waiting).toMatchObject({
       code: 'CONNECTION_LOST',
@@ -317,7 +315,7 @@ describe('a lost connection', () => {
         connection.reply(call, updateDevice.result, {})
       }, 150)
     })
-    const connection = await Connection.open({ path: peer.path, keepalive: { interval: 25, count: 1 } })
+    const connection = await Connection.open({ path: peer.path, uri, keepalive: { interval: 25, count: 1 } })
     await connection.call(updateDevice, update, long)
     connection.close()
   })
