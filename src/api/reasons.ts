@@ -56,6 +56,8 @@ export const reasons = {
   VirtualPortConflict: stalled('Two layers set a virtual port parameter to different values.'),
   VirtualPortIncomplete: stalled('The virtual port lacks a parameter that its type needs.'),
   SettingNotSupported: stalled('The setting is not possible on this kind of port.'),
+  NotOwned: stalled("The guest is not granted to the interface's namespace."),
+  OwnerAmbiguous: stalled('GuestGrants give the guest to more than one namespace.'),
   MacConflict: stalled('Another interface of the guest has this MAC address.'),
   TargetDeviceExists: stalled('A link with the name of the target device exists already.'),
 } as const satisfies Record<string, Meaning>
