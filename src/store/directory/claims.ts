@@ -1,72 +1,89 @@
 /** What one manifest file says: which objects it claims to hold, and how well. */
-import { LineCounter, parseAllDocuments } from 'yaml'
-import { guestInterfaceSpec } from '../../api/guest-interface.ts'
-import { networkSpec } from '../../api/network.ts'
-import { portGroupSpec } from '../../api/port-group.ts'
-import { apiVersion } from '../../api/resource.ts'
+import {
+  formatProblem,
+  type ManifestProblem,
+  type ObjectName,
+  readManifest,
+} from '../../api/read-manifest.ts'
 import type { Key } from '../store.ts'
 import { keyString, type StoredObject } from './state.ts'
 
-/** One document that names an object. */
+/** What a file says of one object. */
 export interface Claim {
   key: Key
   /** keyString(key) */
   id: string
   /** FILE:LINE, for people. */
   place: string
-  /** Absent where the document was not accepted; then `problems` says why. */
+  /** Absent where what it says is not valid; then `problems` says why. */
   object?: StoredObject
+  /** For people: file, line, field and reason of each. */
   problems: string[]
 }
 
 export interface Claims {
   claims: Claim[]
-  /** Those that cannot be said of any object. */
-  problems: { line?: number; message: string }[]
-  /** Every document says whose it is, so that an object that isn't here is known not to be. */
-  identified: boolean
+  /** Those that cannot be said of an object of this store. */
+  problems: { line: number; message: string }[]
+  /** It may hold objects that it doesn't claim: it is broken where one of them could stand. */
+  mayHoldMore: boolean
 }
-
-const specs = { GuestInterface: guestInterfaceSpec, Network: networkSpec, PortGroup: portGroupSpec }
 
 /** `file`: the name that messages give it. */
 export function claimsOf(text: string, file: string): Claims {
-  const lines = new LineCounter()
-  const claims: Claim[] = []
-  const problems: Claims['problems'] = []
-  for (const document of parseAllDocuments(text, { lineCounter: lines, version: '1.1' })) {
-    const line = lines.linePos(document.range[0]).line
-    if (document.errors.length > 0) {
-      problems.push({ line, message: document.errors[0]!.message })
-      continue
-    }
-    const value = document.toJS()
-    if (value === null) continue
-    const schema = specs[value.kind as keyof typeof specs]
-    if (value.apiVersion !== apiVersion || schema === undefined || typeof value.metadata?.name !== 'string') {
-      problems.push({ line, message: 'not a manifest of ours' })
-      continue
-    }
-    const namespaced = value.kind === 'GuestInterface'
-    const metadata = {
-      ...value.metadata,
-      ...(namespaced && { namespace: value.metadata.namespace ?? 'default' }),
-    }
-    const key: Key = {
-      kind: value.kind,
-      name: metadata.name,
-      ...(namespaced && { namespace: metadata.namespace }),
-    }
-    const parsed = schema.safeParse(value.spec)
-    claims.push({
-      key,
-      id: keyString(key),
-      place: `${file}:${line}`,
-      ...(parsed.success && { object: { ...value, metadata, spec: parsed.data } as StoredObject }),
-      problems: parsed.success
-        ? []
-        : parsed.error.issues.map((i) => `${file}:${line}: ${i.path.join('.')}: ${i.message}`),
-    })
+  const { objects, problems } = readManifest(text, file)
+  const claims = new Map<string, Claim>()
+  const others: ManifestProblem[] = []
+
+  const claimOf = (name: ObjectName, line: number): Claim | undefined => {
+    const { kind, namespace } = name
+    if (kind === 'Host' || kind === 'GuestGrant') return undefined
+    const key: Key = { kind, ...(namespace === undefined ? {} : { namespace }), name: name.name }
+    const id = keyString(key)
+    const claim = claims.get(id) ?? { key, id, place: `${file}:${line}`, problems: [] }
+    claims.set(id, claim)
+    return claim
   }
-  return { claims, problems, identified: problems.length === 0 }
+  const unused = (kind: string, line: number) => {
+    const reason =
+      kind === 'Host'
+        ? 'is written by the agent: leave it out'
+        : 'is not looked at by this version: leave it out'
+    others.push({ file, line, column: 1, field: `${kind}`, reason, kind: 'rule' })
+  }
+
+  for (const { object, line } of objects) {
+    const claim = claimOf({ kind: object.kind, ...object.metadata }, line)
+    if (claim !== undefined) claim.object = object as StoredObject
+    else unused(object.kind, line)
+  }
+  for (const problem of problems) {
+    const claim = problem.object && claimOf(problem.object, problem.line)
+    if (claim === undefined) {
+      others.push(problem)
+    } else {
+      claim.object = undefined
+      claim.problems.push(formatProblem(problem))
+    }
+  }
+  return {
+    claims: [...claims.values()],
+    problems: others.map(({ line, field, reason }) => ({
+      line,
+      message: field === '' ? reason : `${field}: ${reason}`,
+    })),
+    mayHoldMore: others.some((problem, n) => hidesAnObject(problem, others[n - 1], others[n + 1])),
+  }
+}
+
+/**
+ * Whether one of our objects can stand where this problem is. A document whose apiVersion and kind are both none of ours
+ * (a kustomization, say) is somebody else's; with one of the two it is ours with a slip of the pen.
+ */
+function hidesAnObject(problem: ManifestProblem, before?: ManifestProblem, after?: ManifestProblem): boolean {
+  if (problem.kind === 'syntax') return true
+  if (problem.object !== undefined || problem.kind === 'rule') return false
+  if (problem.field.endsWith('apiVersion')) return !after?.field.endsWith('kind')
+  if (problem.field.endsWith('kind')) return !before?.field.endsWith('apiVersion')
+  return true
 }

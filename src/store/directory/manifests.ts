@@ -152,13 +152,13 @@ export class Manifests {
         watch.lookAtIn(path, cutMs)
         return false
       }
-      const { claims, problems, identified } = claimsOf(text, relative(this.path, path))
+      const { claims, problems, mayHoldMore } = claimsOf(text, relative(this.path, path))
       this.#set(path, {
         id,
         trusted: age > clockStepMs,
         claims,
         problems: problems.map((problem) => ({ ...problem, file: path })),
-        mayHold: identified ? nothing : mayStillHold(old),
+        mayHold: mayHoldMore ? mayStillHold(old) : nothing,
       })
       return true
     } catch (error) {

@@ -8,8 +8,7 @@
  *   the other files.
  * - One process writes here at a time; the agent's host lock sees to that.
  *
- * Writing is synchronous but for fsync: four system calls take 0.25 ms that way and 0.6 ms through the thread pool,
- * and two writes of one file cannot overtake one another.
+ * Writing is synchronous but for fsync: four system calls take 0.25 ms that way and 0.6 ms through the thread pool.
  */
 import { createHash } from 'node:crypto'
 import fs from 'node:fs'
@@ -71,8 +70,6 @@ function fileName(name: string): string {
 
 export class StateDirectory {
   readonly path: string
-  /** Durable writes on their way, by file: they fsync before they rename, so another write must wait for them. */
-  readonly #inFlight = new Map<string, Promise<void>>()
   /** Directories whose entry in the one above has been fsynced by this process. */
   readonly #durable = new Set<string>()
 
@@ -135,22 +132,16 @@ export class StateDirectory {
 
   /**
    * Replaces the object's file; `durable`: on return it survives a power cut. Rejects when it could not be written;
-   * then the old file stands. Nothing is awaited unless `durable` or an earlier durable write of this object is on its
-   * way.
+   * then the old file stands. Never two of one object at once: they share the temporary file.
    */
   async write(object: StoredObject, durable: boolean): Promise<void> {
-    const key = keyOf(object)
-    const file = this.fileOf(key)
-    while (this.#inFlight.has(file)) await this.#inFlight.get(file)
+    const file = this.fileOf(keyOf(object))
     const temporary = join(dirname(file), `.${basename(file)}.tmp`)
     try {
       writeWhole(temporary, `${JSON.stringify(object, undefined, 1)}\n`)
-      if (!durable) return fs.renameSync(temporary, file)
-      await this.#alone(file, async () => {
-        await sync(temporary)
-        fs.renameSync(temporary, file)
-        await this.#syncDirectories(dirname(file))
-      })
+      if (durable) await sync(temporary)
+      fs.renameSync(temporary, file)
+      if (durable) await this.#syncDirectories(dirname(file))
     } catch (error) {
       fs.rmSync(temporary, { force: true })
       throw new Error(`cannot write ${file}: ${(error as Error).message}`, { cause: error })
@@ -167,7 +158,6 @@ export class StateDirectory {
   /** On return the object's file is gone, also after a power cut. */
   async remove(key: Key): Promise<void> {
     const file = this.fileOf(key)
-    while (this.#inFlight.has(file)) await this.#inFlight.get(file)
     try {
       fs.unlinkSync(file)
     } catch (error) {
@@ -175,20 +165,6 @@ export class StateDirectory {
       throw error
     }
     await sync(dirname(file))
-  }
-
-  async #alone(file: string, work: () => Promise<void>): Promise<void> {
-    const done = work()
-    const settled = done.then(
-      () => {},
-      () => {},
-    )
-    this.#inFlight.set(file, settled)
-    try {
-      await done
-    } finally {
-      this.#inFlight.delete(file)
-    }
   }
 
   /** The directory of the file each time, those above it once: they were made by this process at the earliest. */

@@ -44,6 +44,8 @@ interface Entry {
   unwritten: boolean
   /** What the state directory has survives a power cut. */
   durable: boolean
+  /** The write that is on its way. */
+  writing?: Promise<void>
 }
 
 export interface DirectoryStoreOptions {
@@ -137,31 +139,51 @@ export class DirectoryStore implements Store {
     durable = false,
   ): Promise<void> {
     const entry = this.#entries.get(keyString(key)) ?? (key.kind === 'Host' ? this.#addHost(key) : undefined)
-    const before = entry?.object
-    if (entry === undefined || before === undefined) {
-      throw new Error(`${keyString(key)} is not there any more: its status was not written`)
-    }
     const wanted = JSON.parse(JSON.stringify(status))
+    if (entry !== undefined && (await this.#inTurn(entry, () => this.#replaceStatus(entry, wanted, durable))))
+      return
+    throw new Error(`${keyString(key)} is not there any more: its status was not written`)
+  }
+
+  /** Says whether the object is there. */
+  async #replaceStatus(entry: Entry, wanted: object, durable: boolean): Promise<boolean> {
+    const before = entry.object
+    if (before === undefined) return false
     const same = isDeepStrictEqual(before.status, wanted)
     if (same && !entry.unwritten) {
-      if (!durable || entry.durable) return
-      await this.#state.makeDurable(key)
-      if (entry.object === before) entry.durable = true
-      return
+      if (durable && !entry.durable) await this.#state.makeDurable(entry.key)
+      entry.durable ||= durable
+      return true
     }
     const object = same ? before : (freeze({ ...before, status: wanted }) as StoredObject)
     await this.#write(entry, before, object, durable)
+    return true
   }
 
   async release(key: Key): Promise<void> {
     const entry = this.#entries.get(keyString(key))
     if (entry?.object === undefined) return
-    await this.#state.remove(key)
+    await this.#inTurn(entry, () => this.#state.remove(key))
     entry.object = undefined
     entry.unwritten = false
     // Its manifest may be back already: then it begins a new life.
     if (this.#judge(entry, entry.claims)) this.#tell([entry])
     if (entry.claims.length === 0) this.#entries.delete(keyString(key))
+  }
+
+  /** One write of an object at a time, in the order in which they are asked for. */
+  async #inTurn<T>(entry: Entry, write: () => Promise<T>): Promise<T> {
+    while (entry.writing !== undefined) await entry.writing
+    const done = write()
+    entry.writing = done.then(
+      () => {},
+      () => {},
+    )
+    try {
+      return await done
+    } finally {
+      entry.writing = undefined
+    }
   }
 
   #addHost(key: Key): Entry {
@@ -318,10 +340,11 @@ export class DirectoryStore implements Store {
 
   async #writeUnwritten(): Promise<void> {
     for (const entry of this.#entries.values()) {
-      const { object } = entry
-      if (!entry.unwritten || object === undefined) continue
+      if (!entry.unwritten) continue
       try {
-        await this.#write(entry, object, object, false)
+        await this.#inTurn(entry, async () => {
+          if (entry.unwritten && entry.object) await this.#write(entry, entry.object, entry.object, false)
+        })
       } catch (error) {
         this.#log.error({ key: keyString(entry.key), error }, 'cannot write state')
       }

@@ -192,6 +192,43 @@ describe('half-written and broken files', () => {
     expect(new Set(running.woken)).toEqual(new Set(['GuestInterface/a', 'GuestInterface/b']))
   })
 
+  test.each([
+    ['kind', 'GuestInterface', 'GuestInterfac'],
+    ['apiVersion', 'patchbay.dev/v1alpha1', 'patchbay.dev/v1alpha2'],
+    ['name', 'name: a', 'nam: a'],
+  ])('a slip of the pen in %s is no removal', async (_, right, wrong) => {
+    const at = place()
+    const file = join(at.manifests, 'a.yaml')
+    fs.writeFileSync(file, interfaceManifest('a'))
+    const { store } = await start(at)
+    replace(file, interfaceManifest('a').replace(right, wrong))
+    await vi.waitFor(() => expect(store.rejection(nic('a'))?.message).toMatch(/a\.yaml:\d/))
+    await pause(beyondGrace)
+    expect(store.get('GuestInterface', 'a', 'default')?.metadata.deletionTimestamp).toBeUndefined()
+  })
+
+  test("somebody else's manifests, and kinds that no manifest can have here, are told and hold nothing back", async () => {
+    const at = place()
+    const file = join(at.manifests, 'a.yaml')
+    fs.writeFileSync(file, interfaceManifest('a'))
+    fs.writeFileSync(
+      join(at.manifests, 'kustomization.yaml'),
+      'apiVersion: kustomize.config.k8s.io/v1beta1\nkind: Kustomization\nresources: [a.yaml]\n',
+    )
+    const host = 'apiVersion: patchbay.dev/v1alpha1\nkind: Host\nmetadata: {name: h}\n'
+    fs.writeFileSync(join(at.manifests, 'host.yaml'), host)
+    const { store, logged } = await start(at)
+    expect(new Set(store.problems().map((problem) => problem.file))).toEqual(
+      new Set([join(at.manifests, 'kustomization.yaml'), join(at.manifests, 'host.yaml')]),
+    )
+    expect(logged).toHaveLength(store.problems().length)
+    expect(store.list('Host')).toEqual([])
+    fs.unlinkSync(file)
+    await vi.waitFor(() =>
+      expect(store.get('GuestInterface', 'a', 'default')?.metadata.deletionTimestamp).toBeDefined(),
+    )
+  })
+
   test('one object in two files: neither is taken, the last accepted stands', async () => {
     const at = place()
     fs.writeFileSync(join(at.manifests, 'a.yaml'), interfaceManifest('a', { mtu: 1500 }))
