@@ -83,6 +83,13 @@ export class PortLedger {
     }
   }
 
+  /** The device of a port was taken out of its pool: it stays with its user and is not handed out again. */
+  async isWithdrawn(port: Port, plug: Plug): Promise<boolean> {
+    const device = deviceOf(port)
+    if (plug.kind === 'fixed' || device === undefined) return false
+    return !(await this.withVirtualFunctions(plug)).devices.includes(device)
+  }
+
   async withVirtualFunctions(plug: PoolPlug): Promise<Pool> {
     if (!plug.pf) return plug
     const functions = await virtualFunctions(plug.pf)

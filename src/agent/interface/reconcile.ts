@@ -8,7 +8,7 @@ import { keepsPort } from '../../core/pool.ts'
 import { type Port, portFromStatus, portName, portToStatus } from '../../core/port.ts'
 import { type Resolved, resolve } from '../../core/resolve.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
-import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
+import { done, failureSort, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Reconcile } from '../../reconcile/runner.ts'
 import type { Key } from '../../store/store.ts'
 import type { Context } from '../context.ts'
@@ -132,7 +132,11 @@ async function settlePort(
   const status = resource.status?.port
   const recorded = status && status.hostName === context.host.name ? portFromStatus(status) : undefined
   if (recorded && keepsPort(resolved.plug, recorded)) {
-    report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(recorded)}`)
+    const withdrawn = await context.ledger.isWithdrawn(recorded, resolved.plug)
+    const note = withdrawn
+      ? `, which network ${resolved.network} has no more; nobody gets it after this interface`
+      : ''
+    report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(recorded)}${note}`)
     return recorded
   }
   if (recorded && observed.guest.running && observed.live) {
@@ -281,15 +285,11 @@ function sayRejection({ store }: Context, { key, report }: Work): void {
 
 function sayFailure(report: Report, error: unknown): void {
   const message = error instanceof Error ? error.message : String(error)
+  const fromLibvirt = isLibvirtError(error) && error.domain !== 'client'
   if (error instanceof GuestNotReleasing) report.stoppedHere('GuestNotReleasing', message, 'False')
-  else if (!isLibvirtError(error)) report.stoppedHere('ApplyFailed', message, 'Unknown')
-  else if (error.domain === 'client') report.stoppedHere('LibvirtUnavailable', message, 'Unknown')
-  else
-    report.stoppedHere(
-      error.sort === 'terminal' ? 'ApplyRejected' : 'ApplyFailed',
-      `libvirt: ${message}`,
-      'False',
-    )
+  else if (failureSort(error) === 'terminal') report.stoppedHere('ApplyRejected', message, 'False')
+  else if (isLibvirtError(error) && !fromLibvirt) report.stoppedHere('LibvirtUnavailable', message, 'Unknown')
+  else report.stoppedHere('ApplyFailed', message, fromLibvirt ? 'False' : 'Unknown')
 }
 
 function unusedText({ unused }: Resolved): string {

@@ -19,6 +19,8 @@ export type XmlNode = XmlElement | XmlComment | string
 /** The text is no XML that we read, or a value is none that XML can carry. */
 export class XmlError extends Error {
   override name = 'XmlError'
+  /** The same text gives the same error: trying again is of no use. */
+  readonly sort = 'terminal'
 }
 
 /** libvirt's own limit of a string on the wire, in UTF-16 units here: never less strict than its bytes. */
