@@ -1,0 +1,180 @@
+/** `patchbay agent --manifests` on a lab host: its directories, and the agent itself, to be stopped, killed and started again. */
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdirSync } from 'node:fs'
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import path from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
+import type { Condition } from '../../src/api/conditions.ts'
+import type { GuestInterfaceStatus } from '../../src/api/guest-interface.ts'
+import type { Resources, StoredKind } from '../../src/store/store.ts'
+import type { LabHost } from './host.ts'
+import type { Manifest } from './manifests.ts'
+
+const entries = {
+  agent: ['src/cli/main.ts', 'agent'],
+  /** Dies at a step boundary; see there. */
+  crashing: ['test/lab/crashing-agent.ts'],
+}
+
+export class LabAgent {
+  /** As seen from outside. */
+  readonly manifests: string
+  readonly state: string
+  readonly #host: LabHost
+  readonly #arguments: string[]
+  readonly #applied = new Map<string, Manifest>()
+  #running: { pid: number; child: ChildProcess; log: string[] } | undefined
+
+  /** `name` tells several agents of one host apart, each with its own directories. */
+  constructor(host: LabHost, name = 'agent') {
+    this.#host = host
+    const [manifests, state] = [`/run/${name}/manifests`, `/run/${name}/state`]
+    this.manifests = host.root + manifests
+    this.state = host.root + state
+    mkdirSync(this.manifests, { recursive: true })
+    this.#arguments = ['--manifests', manifests, '--state', state, '--host-name', host.name]
+  }
+
+  /** The agent's log lines since it was started last. */
+  get log(): readonly string[] {
+    return this.#running?.log ?? []
+  }
+
+  /** Back when the process is there, long before it has done anything. */
+  async start(...more: string[]): Promise<void> {
+    await this.#spawn(entries.agent, more)
+  }
+
+  /** An agent that kills itself (SIGKILL) `ms` milliseconds after it has logged its `n`-th step boundary, counted from 1. */
+  async startCrashing(n: number, ms = 0): Promise<void> {
+    await this.#spawn(entries.crashing, [String(n), String(ms)])
+  }
+
+  /** SIGKILL; back when it is gone. */
+  async kill9(): Promise<void> {
+    await this.#end('SIGKILL')
+  }
+
+  /** SIGTERM; its exit code. */
+  async stop(): Promise<number | null> {
+    return this.#end('SIGTERM')
+  }
+
+  /** Waits until it ends by itself: its exit code, or the signal that ended it. */
+  async ended(): Promise<number | string | null> {
+    const { child } = this.#running!
+    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
+    return child.exitCode ?? child.signalCode
+  }
+
+  get alive(): boolean {
+    const child = this.#running?.child
+    return child !== undefined && child.exitCode === null && child.signalCode === null
+  }
+
+  /** `agent --once`: its exit code. */
+  async once(): Promise<number> {
+    const result = await this.#host.exec(process.execPath, [...entries.agent, ...this.#arguments, '--once'], {
+      reject: false,
+    })
+    return result.exitCode!
+  }
+
+  /** Writes each manifest into a file of its own: new, or over the one of the same kind and name. */
+  async apply(...manifests: Manifest[]): Promise<void> {
+    for (const manifest of manifests) {
+      this.#applied.set(idOf(manifest), manifest)
+      await writeFile(this.#fileOf(manifest), `${JSON.stringify(manifest, undefined, 2)}\n`)
+    }
+  }
+
+  /** Removes their files. */
+  async remove(...manifests: Manifest[]): Promise<void> {
+    for (const manifest of manifests) {
+      this.#applied.delete(idOf(manifest))
+      await rm(this.#fileOf(manifest))
+    }
+  }
+
+  /** The object as the state directory has it; undefined when it has none. */
+  async stored<K extends StoredKind>(kind: K, name: string): Promise<Resources[K] | undefined> {
+    const namespace = kind === 'GuestInterface' ? 'default' : ''
+    const file = path.join(this.state, kind.toLowerCase(), namespace, `${name}.json`)
+    try {
+      return JSON.parse(await readFile(file, 'utf8')) as Resources[K]
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code === 'ENOENT') return undefined
+      throw error
+    }
+  }
+
+  async status(name: string): Promise<GuestInterfaceStatus> {
+    return (await this.stored('GuestInterface', name))?.status ?? {}
+  }
+
+  /** Names of all objects of a kind in the state directory, and of whatever else lies there. */
+  async storedNames(kind: StoredKind): Promise<string[]> {
+    const directory = path.join(this.state, kind.toLowerCase(), kind === 'GuestInterface' ? 'default' : '')
+    return (await readdir(directory).catch(() => [])).map((file) => file.replace(/\.json$/, '')).sort()
+  }
+
+  async condition(name: string, type: string): Promise<Condition | undefined> {
+    return (await this.status(name)).conditions?.find((each) => each.type === type)
+  }
+
+  /**
+   * Ready of an interface as `True InSync`; `Unseen` until status speaks of the manifest that was applied last. One that
+   * was not accepted stays unseen: look at its conditions.
+   */
+  async ready(name: string): Promise<string> {
+    const stored = await this.stored('GuestInterface', name)
+    const applied = this.#applied.get(`GuestInterface-${name}`)
+    if (!stored || stored.status?.observedGeneration !== stored.metadata.generation) return 'Unseen'
+    if (applied && !isAccepted(stored.spec, applied.spec)) return 'Unseen'
+    const ready = stored.status?.conditions?.find(({ type }) => type === 'Ready')
+    return `${ready?.status} ${ready?.reason}`
+  }
+
+  /** In the directory of the manifests, so that a test can do to it what it likes. */
+  #fileOf(manifest: Manifest): string {
+    return path.join(this.manifests, `${idOf(manifest)}.yaml`)
+  }
+
+  async #spawn(entry: string[], more: string[]): Promise<void> {
+    const { pid, child } = await this.#host.spawn(process.execPath, [...entry, ...this.#arguments, ...more], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    })
+    const log: string[] = []
+    child.stderr!.setEncoding('utf8')
+    let rest = ''
+    child.stderr!.on('data', (chunk: string) => {
+      const lines = (rest + chunk).split('\n')
+      rest = lines.pop()!
+      log.push(...lines)
+    })
+    this.#running = { pid, child, log }
+  }
+
+  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
+    if (!this.#running || !this.alive) return this.#running?.child.exitCode ?? null
+    const { pid, child } = this.#running
+    const exited = once(child, 'exit')
+    process.kill(pid, signal)
+    await exited
+    return child.exitCode
+  }
+}
+
+function idOf({ kind, metadata }: Manifest): string {
+  return `${kind}-${metadata.name}`
+}
+
+/** Whether everything that the manifest gives stands in the spec; the spec has defaults besides. */
+function isAccepted(accepted: Record<string, unknown>, given: Record<string, unknown>): boolean {
+  const defaults = ['updatePolicy', 'deletionPolicy']
+  const keys = new Set([...Object.keys(accepted), ...Object.keys(given)])
+  return [...keys].every(
+    (key) => (defaults.includes(key) && !(key in given)) || isDeepStrictEqual(accepted[key], given[key]),
+  )
+}
