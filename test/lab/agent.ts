@@ -4,6 +4,7 @@ import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Condition } from '../../src/api/conditions.ts'
 import type { GuestInterfaceStatus } from '../../src/api/guest-interface.ts'
@@ -134,6 +135,24 @@ export class LabAgent {
     if (applied && !isAccepted(stored.spec, applied.spec)) return 'Unseen'
     const ready = stored.status?.conditions?.find(({ type }) => type === 'Ready')
     return `${ready?.status} ${ready?.reason}`
+  }
+
+  /** Waits until `ready` says this, 20 s unless told; what it says instead, and the agent's last words, are in the error. */
+  async reaches(name: string, wanted = 'True InSync', ms = 20_000): Promise<void> {
+    const end = Date.now() + ms
+    for (;;) {
+      const ready = await this.ready(name)
+      if (ready === wanted) return
+      if (Date.now() > end) {
+        const { conditions } = await this.status(name)
+        const said = conditions?.find(({ type }) => type === 'Ready')?.message ?? ''
+        const tail = this.log.slice(-10).join('\n')
+        throw new Error(
+          `${name} is ${ready}, not ${wanted}, after ${ms} ms: ${said}\nThe agent's log ends:\n${tail}`,
+        )
+      }
+      await delay(20)
+    }
   }
 
   /** In the directory of the manifests, so that a test can do to it what it likes. */

@@ -30,7 +30,7 @@ it('link down and up leave device, macvtap and every other guest as they were', 
     guestInterface('vm3-data', 'vm3', inNetwork('shared')),
   )
   for (const name of ['vm1-data', 'vm2-data', 'vm3-data']) {
-    await expect.poll(() => agent.ready(name)).toBe('True InSync')
+    await agent.reaches(name)
   }
   const [live] = await interfaces(host, 'vm1', 'live')
   const [, device] = /<target dev='(macvtap\d+)'\/>/.exec(live!)!
@@ -44,7 +44,7 @@ it('link down and up leave device, macvtap and every other guest as they were', 
   for (const state of ['down', 'up', 'down', 'up'] as const) {
     await agent.apply(data(state))
     await expect.poll(() => host.virsh('domif-getlink', 'vm1', device!)).toBe(`${device} ${state}`)
-    await expect.poll(() => agent.ready('vm1-data')).toBe('True InSync')
+    await agent.reaches('vm1-data')
     const [saved] = await interfaces(host, 'vm1', 'saved')
     if (state === 'down') expect(saved).toContain("<link state='down'/>")
     else expect(saved).not.toContain("<link state='down'/>")

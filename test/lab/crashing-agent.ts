@@ -1,0 +1,52 @@
+/**
+ * The agent as it is, but dying by SIGKILL at a step boundary: MS milliseconds after it logged the N-th of them.
+ *
+ *   node test/lab/crashing-agent.ts --manifests DIR --state DIR --host-name NAME N MS
+ *
+ * With 0 ms it dies within the log call: nothing that comes after the boundary has begun.
+ */
+import { parseArgs } from 'node:util'
+import { pino } from 'pino'
+import { runAgent } from '../../src/agent/agent.ts'
+
+/** What the agent logs between two steps, whatever the steps are. */
+const boundaries = new Set(['port recorded', 'step begins', 'step done', 'interface removed'])
+
+const { values, positionals } = parseArgs({
+  options: {
+    manifests: { type: 'string', default: '' },
+    state: { type: 'string', default: '' },
+    'host-name': { type: 'string', default: '' },
+  },
+  allowPositionals: true,
+})
+const [n, ms] = positionals.map(Number)
+const hostName = values['host-name']
+
+let passed = 0
+const die = () => process.kill(process.pid, 'SIGKILL')
+const log = pino(
+  {
+    hooks: {
+      logMethod(args, method) {
+        method.apply(this, args)
+        if (!boundaries.has(String(args.at(-1))) || ++passed !== n) return
+        if (ms) setTimeout(die, ms)
+        else die()
+      },
+    },
+  },
+  pino.destination({ fd: 2, sync: true }),
+)
+await runAgent(
+  {
+    manifests: values.manifests,
+    state: values.state,
+    hostName,
+    hostLabels: { 'kubernetes.io/hostname': hostName },
+    libvirt: '/run/libvirt/libvirt-sock',
+    once: false,
+    signal: new AbortController().signal,
+  },
+  log,
+)
