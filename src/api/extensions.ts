@@ -48,6 +48,6 @@ export const notBoth = (a: string, b: string): Rule => ({
 /** CEL, on an object: an optional field stays as it is, and can be neither removed nor added later. */
 export const immutable = (field: string): Rule => ({
   rule: `has(self.${field}) == has(oldSelf.${field}) && (!has(self.${field}) || self.${field} == oldSelf.${field})`,
-  message: 'cannot be changed, added or removed later: delete the object and make a new one',
+  message: 'cannot be changed, added or removed later; delete the object and make a new one',
   fieldPath: `.${field}`,
 })

@@ -22,7 +22,7 @@ export const guestRef = z
     ...atomicMap,
     ...rules(exactlyOne('name', 'uuid'), {
       rule: 'self == oldSelf',
-      message: 'cannot be changed later: delete the object and make a new one',
+      message: 'cannot be changed later; delete the object and make a new one',
     }),
   })
 
@@ -80,21 +80,20 @@ export const portKind = z.enum([
 ])
 
 /** The port as status shows it. Flat, since kube-apiserver takes no typed unions. */
-export const portStatus = z.strictObject({
-  kind: portKind,
-  name: z.string().describe('The port for people, such as ovsbr0 or eth3 (passthrough)'),
-  hostName: z.string().describe('Host on which the port is'),
-  network: z
-    .string()
-    .optional()
-    .describe('Network the port belongs to; absent where the interface names its source itself'),
-  bridge: linkName.optional(),
-  dev: z.string().optional().describe('Host link, or vDPA device'),
-  mode: z.string().optional().describe('macvtap or vhost-user mode'),
-  path: z.string().optional().describe('vhost-user socket'),
-  address: pciAddress.optional().describe('PCI function'),
-  managed: z.boolean().optional(),
-})
+export const portStatus = z
+  .strictObject({
+    kind: portKind.describe('What the interface is plugged into'),
+    name: z.string().max(4096).describe('The port for people, such as ovsbr0 or eth3 (passthrough)'),
+    hostName: z.string().max(253).describe('Host on which the port is'),
+    network: z.string().max(253).optional().describe('libvirt network, where kind is network'),
+    bridge: linkName.optional().describe('Bridge, where it is known'),
+    dev: z.string().max(4096).optional().describe('Host link, or vDPA device'),
+    mode: z.string().max(16).optional().describe('macvtap or vhost-user mode'),
+    path: z.string().max(4096).optional().describe('vhost-user socket'),
+    address: pciAddress.optional().describe('PCI function'),
+    managed: z.boolean().optional().describe('libvirt takes the function from the host driver itself'),
+  })
+  .meta(atomicMap)
 
 export const layer = z.enum(['interface', 'portGroup', 'network', 'generated'])
 

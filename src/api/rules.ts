@@ -80,13 +80,15 @@ function* ask(
     why = ` (${String((error as Error).message).split('\n')[0]})`
   }
   const steps = rule.fieldPath?.slice(1).split('.') ?? []
-  const found = problem([...path, ...steps], rule.message + why, rule.transition ? 'immutable' : 'rule')
+  const place = [...path, ...steps]
   if (!rule.transition) {
-    yield found
+    yield problem(place, rule.message + why, 'rule')
     return
   }
-  const at = (whole: unknown) => steps.reduce(memberOf, whole)
-  yield { ...found, from: asText(at(oldSelf)), to: asText(at(self)) }
+  const at = (whole: unknown) => asText(steps.reduce(memberOf, whole))
+  const [from, to] = [at(oldSelf), at(self)]
+  const change = `: was ${from || 'absent'}, is ${to || 'absent'}`
+  yield { ...problem(place, rule.message + change + why, 'immutable'), from, to }
 }
 
 function asText(value: unknown): string {
