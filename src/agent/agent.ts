@@ -8,6 +8,7 @@ import { MacvtapModes } from '../host/macvtap-modes.ts'
 import { watchLinks } from '../host/watch.ts'
 import { readCapabilities } from '../libvirt/capabilities.ts'
 import { LibvirtClient } from '../libvirt/client.ts'
+import { done } from '../reconcile/outcome.ts'
 import { Runner } from '../reconcile/runner.ts'
 import { DirectoryStore } from '../store/directory/store.ts'
 import type { Key, Store } from '../store/store.ts'
@@ -89,6 +90,8 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
     Network: networkReconciler(context),
     PortGroup: networkReconciler(context),
     Host: inventoryReconciler(context),
+    // Concerns interfaces, and has nothing of its own on a host.
+    GuestGrant: async () => done,
   }
 
   // Rejects only when the agent ends before libvirt was ever there.

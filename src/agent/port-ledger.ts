@@ -2,6 +2,7 @@
 import PQueue from 'p-queue'
 import type { GuestInterface } from '../api/guest-interface.ts'
 import type { InterfaceDefinition } from '../core/definition.ts'
+import { nameOf } from '../core/identity.ts'
 import { deviceOf, isExclusive, type Use, usesOf } from '../core/ledger.ts'
 import type { Link } from '../core/link.ts'
 import type { Plug, Pool, PoolPlug } from '../core/plug.ts'
@@ -58,7 +59,7 @@ export class PortLedger {
   ): Promise<{ port: Port } | { refusal: Refusal }> {
     if (plug.kind === 'fixed' && deviceOf(plug.port) === undefined) return { port: plug.port }
     const { uses, links } = await this.view(signal)
-    const self = keyOf(resource)
+    const self = nameOf(resource)
     if (plug.kind === 'fixed') return ownSource(plug.port, resource, uses, self)
     const pool = await this.withVirtualFunctions(plug)
     const waiting = this.#waitingFor(pool.network, self)
@@ -103,7 +104,7 @@ export class PortLedger {
   #waitingFor(network: string, self: string): { key: string; since: string }[] {
     return this.#store.list('GuestInterface').flatMap((other) => {
       const since = other.status?.waitingSince
-      const key = keyOf(other)
+      const key = nameOf(other)
       return since &&
         key !== self &&
         other.spec.source.network?.name === network &&
@@ -112,10 +113,6 @@ export class PortLedger {
         : []
     })
   }
-}
-
-export function keyOf({ metadata }: GuestInterface): string {
-  return `${metadata.namespace ?? 'default'}/${metadata.name}`
 }
 
 function witnessOf(
@@ -132,7 +129,7 @@ function witnessOf(
 
 function recordOf(resource: GuestInterface, hostName: string, without: string | undefined) {
   const port = resource.status?.port
-  const key = keyOf(resource)
+  const key = nameOf(resource)
   if (!port || port.hostName !== hostName || key === without) return []
   return [{ key, port: portFromStatus(port), virtualPortType: resource.status?.effective?.virtualPort?.type }]
 }

@@ -27,6 +27,7 @@ export class Wakes {
   ofStore(key: Key): Key[] {
     if (key.kind === 'GuestInterface') return [key]
     if (key.kind === 'Host') return []
+    if (key.kind === 'GuestGrant') return this.#interfaces(() => true)
     const siblings = (['Network', 'PortGroup'] as const).flatMap((kind) =>
       this.#store.list(kind).map(({ metadata }): Key => ({ kind, name: metadata.name })),
     )

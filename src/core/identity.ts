@@ -1,7 +1,15 @@
 /** How an interface of ours is known in a guest's definitions: by its alias, which is in both of them. */
-import type { InterfaceDefinition } from './definition.ts'
-
+import type { GuestInterface } from '../api/guest-interface.ts'
 const prefix = 'ua-patchbay-'
+
+export function namespaceOf({ metadata }: GuestInterface): string {
+  return metadata.namespace ?? 'default'
+}
+
+/** namespace/name, as messages and the ledger know an interface. */
+export function nameOf(resource: GuestInterface): string {
+  return `${namespaceOf(resource)}/${resource.metadata.name}`
+}
 
 /**
  * libvirt keeps an alias that begins with ua- and holds letters, digits, _ and - only. A namespace has no dot and neither
@@ -14,15 +22,7 @@ export function aliasOf(namespace: string, name: string): string {
 /** The interface that an alias of ours names; undefined for an alias that isn't ours. */
 export function interfaceOfAlias(alias: string | undefined): { namespace: string; name: string } | undefined {
   if (!alias?.startsWith(prefix)) return undefined
-  const [namespace, ...name] = alias.slice(prefix.length).split('_')
-  return namespace && name.length > 0 ? { namespace, name: name.join('.') } : undefined
-}
-
-export function findOurs<T extends { definition: InterfaceDefinition }>(
-  interfaces: readonly T[],
-  namespace: string,
-  name: string,
-): T | undefined {
-  const alias = aliasOf(namespace, name)
-  return interfaces.find((each) => each.definition.alias === alias)
+  const [namespace, ...parts] = alias.slice(prefix.length).split('_')
+  const name = parts.join('.')
+  return namespace && name ? { namespace, name } : undefined
 }

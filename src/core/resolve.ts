@@ -9,6 +9,7 @@ import type { InterfaceSettings, Vlan } from '../api/settings.ts'
 import { type Applicable, applicable, groupNameOf, networkNameOf } from './applicable.ts'
 import { type GeneratedFrom, generateMac } from './generated.ts'
 import type { HostIdentity } from './host-selector.ts'
+import { namespaceOf } from './identity.ts'
 import { type Plug, type Socket, socketOfNetwork, socketOfSource } from './plug.ts'
 import type { Refusal } from './refusal.ts'
 import {
@@ -58,7 +59,7 @@ export interface Resolved {
 export function resolve(input: ResolveInput): Resolved | { refusals: Refusal[] } {
   const { guestInterface, facts } = input
   const { spec, metadata } = guestInterface
-  const namespace = metadata.namespace ?? 'default'
+  const namespace = namespaceOf(guestInterface)
 
   const layers = layersOf(input, namespace)
   if ('refusals' in layers) return layers

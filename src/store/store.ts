@@ -2,6 +2,7 @@
  * Where desired state comes from and where status goes. Two of them: a directory of manifests, and Kubernetes.
  * Both hand out keys; what stands behind a key is read afresh by whoever works on it.
  */
+import type { GuestGrant } from '../api/guest-grant.ts'
 import type { GuestInterface } from '../api/guest-interface.ts'
 import type { Host } from '../api/host.ts'
 import type { Network } from '../api/network.ts'
@@ -12,6 +13,7 @@ export interface Resources {
   Network: Network
   PortGroup: PortGroup
   Host: Host
+  GuestGrant: GuestGrant
 }
 export type StoredKind = keyof Resources
 

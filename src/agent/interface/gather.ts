@@ -1,6 +1,6 @@
 /** Everything that a pass over an interface decides by, read afresh from libvirt. */
 import type { GuestInterface } from '../../api/guest-interface.ts'
-import { aliasOf } from '../../core/identity.ts'
+import { aliasOf, namespaceOf } from '../../core/identity.ts'
 import type { DomainRef, LibvirtClient } from '../../libvirt/client.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
 import { type Domain, type DomainInterface, readDomain } from '../../libvirt/xml/domain.ts'
@@ -29,7 +29,7 @@ export async function gather(
 ): Promise<Observed | undefined> {
   const guest = await readGuest(libvirt, resource, signal)
   if (!guest) return undefined
-  const alias = aliasOf(resource.metadata.namespace ?? 'default', resource.metadata.name)
+  const alias = aliasOf(namespaceOf(resource), resource.metadata.name)
   return {
     guest,
     live: guest.live && withAlias(guest.live, alias),

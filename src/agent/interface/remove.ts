@@ -1,13 +1,13 @@
 /** Removal: unplugged, seen to be gone by libvirt and by the kernel, and only then forgotten. */
 import { planRemoval } from '../../core/change-plan.ts'
+import { nameOf } from '../../core/identity.ts'
 import { deviceOf } from '../../core/ledger.ts'
 import { type Port, portFromStatus, portName } from '../../core/port.ts'
 import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Context } from '../context.ts'
-import { keyOf } from '../port-ledger.ts'
 import { apply, GuestNotReleasing } from './apply.ts'
 import { gather } from './gather.ts'
-import type { Work } from './reconcile.ts'
+import type { Work } from './work.ts'
 
 /** Milliseconds between two requests to a guest that doesn't let go; libvirt itself waits 5 s for each. */
 export const ASK_AGAIN_MS = 10_000
@@ -60,7 +60,7 @@ async function stillUsed(
 ): Promise<string | undefined> {
   const device = deviceOf(port)
   if (!device) return undefined
-  const self = keyOf(resource)
+  const self = nameOf(resource)
   const { uses } = await context.ledger.view(signal, self)
   const left = uses.find(
     ({ device: used, holder }) =>

@@ -17,7 +17,13 @@ import { z } from 'zod'
 import { apiVersion } from '../../api/resource.ts'
 import type { Key, Resources, StoredKind } from '../store.ts'
 
-export const storedKinds = ['GuestInterface', 'Network', 'PortGroup', 'Host'] as const satisfies StoredKind[]
+export const storedKinds = [
+  'GuestInterface',
+  'Network',
+  'PortGroup',
+  'GuestGrant',
+  'Host',
+] as const satisfies StoredKind[]
 
 export type StoredObject = Resources[StoredKind]
 

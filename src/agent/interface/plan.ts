@@ -1,0 +1,51 @@
+/** The plan for one interface, from what was gathered; and how it is told when it is refused. */
+import type { GuestInterface } from '../../api/guest-interface.ts'
+import { type ChangePlan, planChange } from '../../core/change-plan.ts'
+import type { InterfaceDefinition } from '../../core/definition.ts'
+import { aliasOf, namespaceOf } from '../../core/identity.ts'
+import type { Port } from '../../core/port.ts'
+import type { Resolved } from '../../core/resolve.ts'
+import type { Observed } from './gather.ts'
+import type { Report } from './report.ts'
+import type { Work } from './work.ts'
+
+/** The interface as both definitions of the guest are to have it. */
+export function definitionOf(
+  resource: GuestInterface,
+  { effective }: Resolved,
+  port: Port,
+): InterfaceDefinition {
+  // An empty group of ours keeps libvirt from merging the network's default one.
+  const portGroup = port.kind === 'network' ? { portGroup: 'patchbay' } : {}
+  return {
+    port,
+    settings: effective,
+    alias: aliasOf(namespaceOf(resource), resource.metadata.name),
+    ...portGroup,
+  }
+}
+
+export function planFor(
+  { resource }: Work,
+  { guest, live, saved }: Observed,
+  effective: InterfaceDefinition,
+): ChangePlan {
+  return planChange({
+    running: guest.running,
+    persistent: guest.persistent,
+    live: live?.definition,
+    saved: saved?.definition,
+    effective,
+    updatePolicy: resource.spec.updatePolicy,
+  })
+}
+
+export function sayRefused(report: Report, plan: ChangePlan): void {
+  report.planned(plan)
+  const refused = plan.differences.filter(({ verdict }) => verdict === 'Refused')
+  const lines = refused.map(
+    ({ field, observed, effective, reason }) =>
+      `${field}: ${observed || '(none)'} -> ${effective || '(none)'}: ${reason}`,
+  )
+  report.stopped('Synced', 'LiveChangeRefused', lines.join('\n'))
+}

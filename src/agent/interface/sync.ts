@@ -1,0 +1,69 @@
+/** Plans, applies, and verifies what was applied. */
+import type { InterfaceDefinition } from '../../core/definition.ts'
+import { portName } from '../../core/port.ts'
+import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
+import type { Context } from '../context.ts'
+import { apply } from './apply.ts'
+import { gather, type Observed } from './gather.ts'
+import { plugObstacle } from './obstacle.ts'
+import { planFor, sayRefused } from './plan.ts'
+import { verifyOnHost } from './verify.ts'
+import type { Work } from './work.ts'
+
+/** Milliseconds until a change that libvirt reported and the host doesn't show is looked at again. */
+const LOOK_AGAIN_MS = 5_000
+
+/** undefined when the guest went away meanwhile. */
+export async function bringInSync(
+  context: Context,
+  work: Work,
+  before: Observed,
+  effective: InterfaceDefinition,
+): Promise<Outcome | undefined> {
+  const { resource, report, log, signal } = work
+  const plan = planFor(work, before, effective)
+  report.planned(plan)
+  if (plan.verdict === 'Refused') {
+    sayRefused(report, plan)
+    return done
+  }
+  const obstacle = plugObstacle(plan, before, effective)
+  if (obstacle) {
+    report.stopped('Synced', obstacle.reason, obstacle.message)
+    return done
+  }
+  const read = () => gather(context.libvirt, resource, signal)
+  let after: Observed | undefined = before
+  if (plan.steps.length > 0) {
+    await apply(plan.steps, before, effective, { libvirt: context.libvirt, gather: read, log, signal })
+    after = await read()
+  }
+  return after && verify(context, work, after, effective)
+}
+
+async function verify(
+  context: Context,
+  work: Work,
+  after: Observed,
+  effective: InterfaceDefinition,
+): Promise<Outcome> {
+  const { report } = work
+  const left = planFor(work, after, effective)
+  report.planned(left)
+  const problems = after.live
+    ? await verifyOnHost(after.live.definition, effective, context, work.signal)
+    : []
+  if (left.steps.length > 0) {
+    const fields = left.differences.map(({ field }) => field).join(', ') || left.verdict
+    problems.push(`libvirt reported success, but its definition still differs: ${fields}`)
+  }
+  if (problems.length > 0) {
+    report.stopped('Synced', 'NotVerified', problems.join('\n'))
+    return requeueAfter(LOOK_AGAIN_MS)
+  }
+  if (left.verdict === 'NextBoot') {
+    report.restartRequired(`Guest ${after.guest.ref.name} takes the saved definition over at its next start`)
+  }
+  report.reached('Synced', 'InSync', `${portName(effective.port)} as the manifests say`)
+  return done
+}
