@@ -36,6 +36,7 @@ export interface AgentOptions {
 
 /** Finds what no event tells. */
 const RESYNC_MS = 30_000
+const RESYNC_SPREAD_MS = 5_000
 /** Inventory reads every guest of the host: many changes are one look. */
 const INVENTORY_DELAY_MS = 500
 /** How many keys at a time; libvirt takes four reads and four writes of one client. */
@@ -100,8 +101,11 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
   await store.start((key) => wake(wakes.ofStore(key)), ending.signal)
   if (options.once) await Promise.race([connected, elapsed(FIRST_CONNECTION_MS, ending.signal)])
   wake(wakes.all())
-  void watchLinks((link) => wake(wakes.ofLink(link)), ending.signal, log)
-  const resync = setInterval(() => wake(wakes.all()), RESYNC_MS)
+  const watching = watchLinks((link) => wake(wakes.ofLink(link)), ending.signal, log)
+  const resync = setInterval(() => {
+    // Spread, and without bringing a failing key forward as a wake would.
+    for (const key of wakes.all()) runner.addAfter(key, Math.random() * RESYNC_SPREAD_MS)
+  }, RESYNC_MS)
   log.info({ hostName, manifests: options.manifests, libvirt: options.libvirt }, 'agent runs')
 
   await Promise.race([
@@ -113,7 +117,7 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
   const left = await runner.stop(STOP_GRACE_MS)
   if (left.length > 0) log.warn({ keys: left }, 'some passes did not end in time')
   ending.abort()
-  await libvirt.close()
+  await Promise.all([libvirt.close(), watching])
   return options.once && !allReady(store) ? 2 : 0
 }
 
