@@ -145,7 +145,10 @@ const clean = () => {
   return cleaning
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => void clean().finally(() => process.exit(130)))
+  process.once(signal, () => {
+    process.exitCode = 130
+    void clean().finally(() => process.exit())
+  })
 }
 
 // Whoever read this went away (`| head`): the host ends with this process.
