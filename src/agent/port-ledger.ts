@@ -76,7 +76,11 @@ export class PortLedger {
     const recorded = this.#store
       .list('GuestInterface')
       .flatMap((resource) => recordOf(resource, this.#hostName, without))
-    const witnesses = guests.map(({ ref, live, saved }) => ({ name: ref.name, ...witnessOf([live, saved]) }))
+    const witnesses = guests.map(({ ref, live, saved }) => ({
+      name: ref.name,
+      uuid: ref.uuid,
+      ...witnessOf([live, saved]),
+    }))
     return {
       uses: usesOf({ guests: witnesses, links, recorded }),
       links,
@@ -98,7 +102,7 @@ export class PortLedger {
       plug.mode === 'hostdev'
         ? functions.map(({ address }) => address)
         : functions.flatMap(({ link }) => link ?? [])
-    return { ...plug, devices: [...plug.devices, ...names] }
+    return { ...plug, devices: [...new Set([...plug.devices, ...names])] }
   }
 
   #waitingFor(network: string, self: string): { key: string; since: string }[] {
@@ -131,7 +135,8 @@ function recordOf(resource: GuestInterface, hostName: string, without: string | 
   const port = resource.status?.port
   const key = nameOf(resource)
   if (!port || port.hostName !== hostName || key === without) return []
-  return [{ key, port: portFromStatus(port), virtualPortType: resource.status?.effective?.virtualPort?.type }]
+  const { guestUUID, effective } = resource.status ?? {}
+  return [{ key, guestUUID, port: portFromStatus(port), virtualPortType: effective?.virtualPort?.type }]
 }
 
 /** A device that the interface names itself is the user's choice; only one that somebody has to himself is refused. */

@@ -38,19 +38,18 @@ interface Row {
   reason: string
 }
 
-const cannotSwap = 'QEMU cannot swap the back end of a running NIC'
-const fixedAtPlug = 'is fixed when the NIC is plugged'
-
-const refusals: Record<ComparedField, string> = {
-  source: cannotSwap,
-  mac: `The MAC address ${fixedAtPlug}`,
-  model: `The device model ${fixedAtPlug}`,
-  driver: `The driver's options are ${fixedAtPlug.slice(3)}`,
-  mtu: `The MTU ${fixedAtPlug}`,
-  targetDevice: `The name of the tap ${fixedAtPlug}`,
-  address: `The PCI address ${fixedAtPlug}`,
+const fixedAtPlug: Partial<Record<ComparedField, string>> = {
+  mac: 'The MAC address is fixed when the NIC is plugged',
+  model: 'The device model is fixed when the NIC is plugged',
+  driver: "The driver's options are fixed when the NIC is plugged",
+  mtu: 'The MTU is fixed when the NIC is plugged',
+  targetDevice: 'The name of the tap is fixed when the NIC is plugged',
+  address: 'The PCI address is fixed when the NIC is plugged',
   bootOrder: 'The boot order is read when the guest starts',
-  rom: `The option ROM ${fixedAtPlug}`,
+  rom: 'The option ROM is fixed when the NIC is plugged',
+}
+
+const notByThisVersion: Partial<Record<ComparedField, string>> = {
   virtualPort: 'This version does not change a virtual port on a running NIC',
   vlan: 'This version does not change the VLAN of a running NIC',
   bandwidth: 'This version does not change the bandwidth of a running NIC',
@@ -58,19 +57,34 @@ const refusals: Record<ComparedField, string> = {
   coalesce: 'This version does not change the coalescing of a running NIC',
   portIsolation: 'This version does not change the isolation of a running NIC',
   trustGuestRxFilters: 'This version does not change the receive filters of a running NIC',
-  link: 'QEMU has no link state to change on this kind of port',
 }
 
-const insteadOf =
-  'set updatePolicy: NextBoot to change it at the next start, updatePolicy: Replug to unplug and plug the NIC, or take the change back'
+/** Kinds of ports of which nothing can be changed once they are plugged, not even the link state. */
+const untouchable: ReadonlySet<Port['kind']> = new Set(['hostdev', 'vdpa', 'vhostuser'])
 
-function rowFor(setting: ComparedField, port: Port): Row {
-  if (setting === 'link' && !['hostdev', 'vdpa', 'vhostuser'].includes(port.kind)) {
-    return { verdict: 'InPlace', reason: 'The guest sees its carrier change' }
+function rowFor({ setting, field }: FieldDifference, from: Port, to: Port): Row {
+  if (setting === 'source') return { verdict: 'Refused', reason: whyNotMoved(field, from, to) }
+  const plugged = fixedAtPlug[setting]
+  if (plugged) return { verdict: 'Refused', reason: plugged }
+  if (untouchable.has(from.kind)) {
+    return { verdict: 'Refused', reason: `Nothing of a ${from.kind} NIC can be changed while the guest runs` }
   }
-  if (setting === 'source' && port.kind === 'direct')
-    return { verdict: 'Refused', reason: 'A macvtap cannot change its device or mode once made' }
-  return { verdict: 'Refused', reason: refusals[setting] }
+  const later = notByThisVersion[setting]
+  return later
+    ? { verdict: 'Refused', reason: later }
+    : { verdict: 'InPlace', reason: 'The guest sees its carrier change' }
+}
+
+function whyNotMoved(field: string, from: Port, to: Port): string {
+  if (field === 'source.portGroup') return 'libvirt reads the port group when the NIC is plugged'
+  if (onBridge(from) && onBridge(to)) return 'This version does not move a running NIC to another bridge'
+  return from.kind === 'direct' && to.kind === 'direct'
+    ? 'A macvtap cannot change its device or mode once made'
+    : 'QEMU cannot swap the back end of a running NIC'
+}
+
+function onBridge({ kind }: Port): boolean {
+  return kind === 'bridge' || kind === 'network'
 }
 
 export function planChange(input: ChangeInput): ChangePlan {
@@ -85,15 +99,13 @@ export function planChange(input: ChangeInput): ChangePlan {
       ),
     }
   }
-  if (!input.live) {
-    if (input.updatePolicy === 'NextBoot' && input.persistent) return atNextBoot(saved, [])
-    return {
-      verdict: 'Attach',
-      steps: [{ action: 'Attach', target: 'live' }, ...saved.steps],
-      differences: [],
-    }
+  if (input.live) return planLive({ ...input, live: input.live }, saved)
+  if (input.updatePolicy === 'NextBoot' && input.persistent) return atNextBoot(saved, [])
+  return {
+    verdict: 'Attach',
+    steps: [{ action: 'Attach', target: 'live' }, ...saved.steps],
+    differences: savedOnly(saved, []),
   }
-  return planLive({ ...input, live: input.live }, saved)
 }
 
 interface Side {
@@ -119,45 +131,58 @@ function planSaved({ saved, effective }: ChangeInput): Side {
 }
 
 function planLive(input: ChangeInput & { live: InterfaceDefinition }, saved: Side): ChangePlan {
-  const found = differencesOf(input.live, input.effective)
-  const rows = found.map((difference) => ({ difference, row: rowFor(difference.setting, input.live.port) }))
+  const { live, effective, updatePolicy, persistent } = input
+  const found = differencesOf(live, effective)
+  const rows = found.map((difference) => ({
+    difference,
+    row: rowFor(difference, live.port, effective.port),
+  }))
   const refused = rows.some(({ row }) => row.verdict === 'Refused')
-  if (refused && input.updatePolicy === 'NextBoot' && input.persistent) return atNextBoot(saved, found)
-  if (refused && input.updatePolicy === 'Replug') {
-    return {
-      verdict: 'Replug',
-      steps: [{ action: 'Detach', target: 'live' }, { action: 'Attach', target: 'live' }, ...saved.steps],
-      differences: found.map((each) =>
-        judged(each, 'Replug', 'The NIC is unplugged and plugged again: the guest loses it for a moment'),
-      ),
-    }
-  }
-  const differences = rows.map(({ difference, row }) =>
-    judged(difference, row.verdict, row.verdict === 'Refused' ? `${row.reason}; ${insteadOf}` : row.reason),
-  )
+  if (refused && updatePolicy === 'NextBoot' && persistent) return atNextBoot(saved, found)
+  if (refused && updatePolicy === 'Replug') return replugged(saved, found)
+  const differences = [
+    ...rows.map(({ difference, row }) => {
+      const reason = row.verdict === 'Refused' ? `${row.reason}; ${insteadOf(persistent)}` : row.reason
+      return judged(difference, row.verdict, reason)
+    }),
+    ...savedOnly(saved, found),
+  ]
   if (refused) return { verdict: 'Refused', steps: [], differences }
-  const live: Step[] =
+  const change: Step[] =
     found.length > 0 ? [{ action: 'Update', target: 'live', fields: found.map(({ field }) => field) }] : []
-  const steps = [...live, ...saved.steps]
-  const savedOnly = saved.found.filter((each) => !found.some(({ field }) => field === each.field))
+  const steps = [...change, ...saved.steps]
+  return { verdict: steps.length > 0 ? 'InPlace' : 'None', steps, differences }
+}
+
+function replugged(saved: Side, found: FieldDifference[]): ChangePlan {
+  const reason = 'The NIC is unplugged and plugged again: the guest loses it for a moment'
   return {
-    verdict: steps.length > 0 ? 'InPlace' : 'None',
-    steps,
-    differences: [
-      ...differences,
-      ...savedOnly.map((each) => judged(each, 'InPlace', 'Only the saved definition is changed')),
-    ],
+    verdict: 'Replug',
+    steps: [{ action: 'Detach', target: 'live' }, { action: 'Attach', target: 'live' }, ...saved.steps],
+    differences: [...found.map((each) => judged(each, 'Replug', reason)), ...savedOnly(saved, found)],
   }
 }
 
 function atNextBoot(saved: Side, found: FieldDifference[]): ChangePlan {
+  const reason = 'The saved definition is changed; the guest takes it over at its next start'
   return {
     verdict: 'NextBoot',
     steps: saved.steps,
-    differences: found.map((each) =>
-      judged(each, 'NextBoot', 'The saved definition is changed; the guest takes it over at its next start'),
-    ),
+    differences: [...found.map((each) => judged(each, 'NextBoot', reason)), ...savedOnly(saved, found)],
   }
+}
+
+function savedOnly(saved: Side, found: FieldDifference[]): Difference[] {
+  const ofLive = new Set(found.map(({ field }) => field))
+  return saved.found
+    .filter(({ field }) => !ofLive.has(field))
+    .map((each) => judged(each, 'InPlace', 'Only the saved definition differs'))
+}
+
+/** A transient guest has no next start. */
+function insteadOf(persistent: boolean): string {
+  const nextBoot = persistent ? 'set updatePolicy: NextBoot to change it at the next start, ' : 'set '
+  return `${nextBoot}updatePolicy: Replug to unplug and plug the NIC, or take the change back`
 }
 
 /** Unplugging: the saved definition first, so that a guest that doesn't let go has lost the interface after its next start. */
@@ -173,5 +198,12 @@ function judged(
   verdict: Verdict,
   reason: string,
 ): Difference {
-  return { field, observed, effective, verdict, reason }
+  return { field, observed: cut(observed), effective: cut(effective), verdict, reason }
+}
+
+/** Characters that status takes for a value: all tags of a trunk, all parameters of a filter can be more. */
+const maxValue = 8_192
+
+function cut(value: string): string {
+  return value.length > maxValue ? `${value.slice(0, maxValue - 1)}…` : value
 }

@@ -1,7 +1,7 @@
 /** What differs between an interface as a definition has it and as the manifests want it: every setting, by its path. */
-import type { InterfaceSettings } from '../api/settings.ts'
+import type { Bandwidth, InterfaceSettings, VirtualPort, Vlan } from '../api/settings.ts'
 import type { InterfaceDefinition } from './definition.ts'
-import { type Port, portName } from './port.ts'
+import { portText } from './port.ts'
 
 export type ComparedField = keyof InterfaceSettings | 'source'
 
@@ -16,7 +16,7 @@ export interface FieldDifference {
 }
 
 /** libvirt fills these in itself where nobody gave them: not given means that any value is right. */
-const filledInByLibvirt: ReadonlySet<ComparedField> = new Set(['mac', 'model', 'address'])
+const filledInByLibvirt: ReadonlySet<string> = new Set(['mac', 'model', 'address', 'source.portGroup'])
 
 /** Differences in the order of their paths, so that a plan doesn't depend on the order of fields in a manifest. */
 export function differencesOf(
@@ -27,41 +27,74 @@ export function differencesOf(
   const right = leavesOf(effective)
   const found: FieldDifference[] = []
   for (const field of [...new Set([...left.keys(), ...right.keys()])].sort()) {
-    const setting = field.split('.')[0] as ComparedField
-    if (!right.has(field) && filledInByLibvirt.has(setting)) continue
+    if (!right.has(field) && filledInByLibvirt.has(field)) continue
     const [was, wanted] = [left.get(field) ?? '', right.get(field) ?? '']
+    const setting = field.split('.')[0] as ComparedField
     if (was !== wanted) found.push({ field, setting, observed: was, effective: wanted })
   }
   return found
 }
 
-function leavesOf({ port, settings }: InterfaceDefinition): Map<string, string> {
-  const { link, vlan, trustGuestRxFilters, portIsolation, ...rest } = settings
-  const leaves = new Map<string, string>([['source', sourceText(port)]])
-  const normal = {
-    ...rest,
-    'link.state': link?.state ?? 'up',
-    trustGuestRxFilters: trustGuestRxFilters || undefined,
-    portIsolation: portIsolation || undefined,
-    vlan: vlan && { tags: vlan.tags, trunk: vlan.trunk || vlan.tags.length > 1 || undefined },
-  }
-  addLeaves(leaves, '', normal)
+function leavesOf({ port, portGroup, settings }: InterfaceDefinition): Map<string, string> {
+  const leaves = new Map<string, string>([['source', portText(port)]])
+  // A port that libvirt chose from a pool of its own shows the group too; ours are never of one.
+  if (port.kind === 'network' && portGroup) leaves.set('source.portGroup', portGroup)
+  addLeaves(leaves, '', asLibvirtPrints(settings))
   return leaves
 }
 
 function addLeaves(leaves: Map<string, string>, path: string, value: unknown): void {
   if (value === undefined) return
-  if (Array.isArray(value))
-    leaves.set(
-      path,
-      value.map((each) => (typeof each === 'object' ? JSON.stringify(each) : String(each))).join(', '),
-    )
-  else if (typeof value === 'object' && value !== null) {
+  if (typeof value === 'object' && value !== null) {
     for (const [key, each] of Object.entries(value)) addLeaves(leaves, path ? `${path}.${key}` : key, each)
   } else leaves.set(path, String(value))
 }
 
-/** The bridge of a libvirt network shows in live definitions only and is libvirt's own: the network's name is compared. */
-function sourceText(port: Port): string {
-  return port.kind === 'network' ? `network ${port.network}` : `${port.kind} ${portName(port)}`
+/**
+ * Settings as they come back from a definition (seen on libvirt 9.0): what libvirt spells in another way, or takes for nothing
+ * and leaves out, must not show as a difference for ever.
+ */
+function asLibvirtPrints(settings: InterfaceSettings): Record<string, unknown> {
+  const { model, driver, link, vlan, bandwidth, virtualPort, filter, coalesce } = settings
+  return {
+    ...settings,
+    model: model?.toLowerCase(),
+    driver: driver && { ...driver, queues: driver.queues === 1 ? undefined : driver.queues },
+    link: { state: link?.state ?? 'up' },
+    vlan: vlan && vlanLeaves(vlan),
+    bandwidth: bandwidth && { inbound: ratesOf(bandwidth.inbound), outbound: ratesOf(bandwidth.outbound) },
+    virtualPort: virtualPort && withLowerCaseIds(virtualPort),
+    filter: filter && { name: filter.name, parameters: parametersText(filter.parameters) },
+    coalesce: coalesce?.rx.frames.max === 0 ? undefined : coalesce,
+    trustGuestRxFilters: settings.trustGuestRxFilters || undefined,
+    portIsolation: settings.portIsolation || undefined,
+  }
+}
+
+/** Several tags are always a trunk. The tags are a set: their order means nothing. */
+function vlanLeaves({ tags, trunk }: Vlan) {
+  const inOrder = tags.toSorted((a, b) => a.id - b.id)
+  return {
+    tags: inOrder.map(({ id, nativeMode }) => (nativeMode ? `${id} (native ${nativeMode})` : id)).join(', '),
+    trunk: trunk || tags.length > 1 || undefined,
+  }
+}
+
+/** Without an average libvirt drops all of a direction but its floor. */
+function ratesOf(rates: Bandwidth['inbound']): Bandwidth['inbound'] {
+  return rates?.average ? rates : { floor: rates?.floor }
+}
+
+function withLowerCaseIds(virtualPort: VirtualPort): VirtualPort {
+  const { instanceID, interfaceID } = virtualPort
+  return {
+    ...virtualPort,
+    instanceID: instanceID?.toLowerCase(),
+    interfaceID: interfaceID?.toLowerCase(),
+  }
+}
+
+function parametersText(parameters: Record<string, string> = {}): string | undefined {
+  const pairs = Object.entries(parameters).map(([name, value]) => `${name}=${value}`)
+  return pairs.length > 0 ? pairs.sort().join(', ') : undefined
 }

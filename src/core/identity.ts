@@ -1,5 +1,6 @@
 /** How an interface of ours is known in a guest's definitions: by its alias, which is in both of them. */
 import type { GuestInterface } from '../api/guest-interface.ts'
+
 const prefix = 'ua-patchbay-'
 
 export function namespaceOf({ metadata }: GuestInterface): string {

@@ -53,6 +53,9 @@ export function readiness(ready: Check, generation: number, previous: Condition[
   return Object.entries(checks).map(([type, check]) => withTransition(type, check, generation, previous, now))
 }
 
+/** Characters; a longer message and kube-apiserver would refuse the whole status. */
+const maxMessage = 32_768
+
 function withTransition(
   type: string,
   check: Check,
@@ -62,7 +65,8 @@ function withTransition(
 ): Condition {
   const before = previous.find((each) => each.type === type)
   const lastTransitionTime = before?.status === check.status ? before.lastTransitionTime : now
-  return { type, ...check, lastTransitionTime, observedGeneration: generation }
+  const message = check.message.slice(0, maxMessage)
+  return { type, ...check, message, lastTransitionTime, observedGeneration: generation }
 }
 
 function notReached(stage: Stage | undefined): Check {

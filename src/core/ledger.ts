@@ -12,19 +12,28 @@ import type { Port } from './port.ts'
 export type Holder = { kind: 'interface' | 'guest' | 'link'; name: string }
 
 export interface Use {
-  /** Name of a link, or a PCI address. */
+  /** Name of a link, or a PCI address. A function of the host that is a link too stands here under both. */
   device: string
   holder: Holder
   /** Nobody else may be on the device. */
   exclusive: boolean
 }
 
+export interface WitnessedGuest {
+  name: string
+  uuid: string
+  /** Those of its live and its saved definition. */
+  interfaces: InterfaceDefinition[]
+  /** PCI functions that it has as plain host devices. */
+  assignedDevices: string[]
+}
+
 export interface Witnesses {
-  /** Every guest of the host, ours or not, with the interfaces of its live and its saved definition. */
-  guests: { name: string; interfaces: InterfaceDefinition[]; assignedDevices: string[] }[]
+  /** Every guest of the host, ours or not. */
+  guests: WitnessedGuest[]
   links: Link[]
   /** The ports that status records, by namespace/name. */
-  recorded: { key: string; port: Port; virtualPortType?: VirtualPortType }[]
+  recorded: { key: string; guestUUID?: string; port: Port; virtualPortType?: VirtualPortType }[]
 }
 
 /** passthrough, assigned functions, and private with 802.1Qbh have a device to themselves (libvirt's rule for its pools). */
@@ -40,45 +49,71 @@ export function deviceOf(port: Port): string | undefined {
   return undefined
 }
 
-export function usesOf(witnesses: Witnesses): Use[] {
+export function usesOf({ guests, links, recorded }: Witnesses): Use[] {
   const uses = new Map<string, Use>()
+  const otherNames = otherNamesOf(links)
   const add = (device: string, holder: Holder, exclusive: boolean) => {
-    const id = `${device} ${holder.kind} ${holder.name}`
-    const known = uses.get(id)
-    if (known) known.exclusive ||= exclusive
-    else uses.set(id, { device, holder, exclusive })
+    for (const name of [device, ...(otherNames.get(device) ?? [])]) {
+      const id = `${name} ${holder.kind} ${holder.name}`
+      const known = uses.get(id)
+      if (known) known.exclusive ||= exclusive
+      else uses.set(id, { device: name, holder, exclusive })
+    }
   }
 
+  const guestOf = new Map(recorded.map(({ key, guestUUID }) => [key, guestUUID]))
   const explained = new Set<string>()
   const plugged = new Set<string>()
-  for (const guest of witnesses.guests) {
-    for (const definition of guest.interfaces) {
-      if (definition.device) explained.add(definition.device)
-      const device = deviceOf(definition.port)
+  for (const guest of guests) {
+    for (const { port, alias, device: link, settings } of guest.interfaces) {
+      const device = deviceOf(port)
       if (!device) continue
-      const ours = interfaceOfAlias(definition.alias)
-      const holder: Holder = ours
-        ? { kind: 'interface', name: `${ours.namespace}/${ours.name}` }
-        : { kind: 'guest', name: guest.name }
-      if (ours && definition.device) plugged.add(holder.name)
-      add(device, holder, isExclusive(definition.port, definition.settings.virtualPort?.type))
+      const ours = keyOfAlias(alias)
+      // A guest that was copied from one of ours has our alias too, and is somebody else's.
+      const copied = ours !== undefined && (guestOf.get(ours) ?? guest.uuid) !== guest.uuid
+      const holder: Holder =
+        ours !== undefined && !copied
+          ? { kind: 'interface', name: ours }
+          : { kind: 'guest', name: guest.name }
+      add(device, holder, isExclusive(port, settings.virtualPort?.type))
+      if (!link) continue
+      explained.add(`${link} ${device}`)
+      if (holder.kind === 'interface') plugged.add(holder.name)
     }
     for (const address of guest.assignedDevices) add(address, { kind: 'guest', name: guest.name }, true)
   }
 
-  const pending = new Map<string, string[]>()
-  for (const { key, port, virtualPortType } of witnesses.recorded) {
+  const pending = new Map<string, number>()
+  for (const { key, port, virtualPortType } of recorded) {
     const device = deviceOf(port)
     if (!device) continue
     add(device, { kind: 'interface', name: key }, isExclusive(port, virtualPortType))
-    if (!plugged.has(key)) pending.set(device, [...(pending.get(device) ?? []), key])
+    if (!plugged.has(key)) pending.set(device, (pending.get(device) ?? 0) + 1)
   }
 
-  for (const link of witnesses.links) {
-    if (!link.lower || explained.has(link.name)) continue
+  for (const { name, lower, mode } of links) {
+    // What a definition says of a link explains it only where the kernel shows it on the same device.
+    if (!lower || explained.has(`${name} ${lower}`)) continue
     // libvirt makes the macvtap before its definition shows the interface: one that is recorded but not yet plugged explains it.
-    if (pending.get(link.lower)?.pop() !== undefined) continue
-    add(link.lower, { kind: 'link', name: link.name }, link.mode === 'passthrough')
+    const expected = pending.get(lower) ?? 0
+    if (expected > 0) pending.set(lower, expected - 1)
+    else add(lower, { kind: 'link', name }, mode === 'passthrough')
   }
   return [...uses.values()]
+}
+
+/** A link by its PCI address and a function by its links (a card may have two at one address). */
+function otherNamesOf(links: Link[]): Map<string, string[]> {
+  const names = new Map<string, string[]>()
+  for (const { name, pciAddress } of links) {
+    if (!pciAddress) continue
+    names.set(name, [pciAddress])
+    names.set(pciAddress, [...(names.get(pciAddress) ?? []), name])
+  }
+  return names
+}
+
+function keyOfAlias(alias: string | undefined): string | undefined {
+  const ours = interfaceOfAlias(alias)
+  return ours && `${ours.namespace}/${ours.name}`
 }

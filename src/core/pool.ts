@@ -1,5 +1,5 @@
 /** Choosing a device of a pool by what the ledger shows (design: resolving an interface, the ledger). */
-import type { Use } from './ledger.ts'
+import type { Holder, Use } from './ledger.ts'
 import type { Link } from './link.ts'
 import type { Plug, Pool } from './plug.ts'
 import { type Port, samePort } from './port.ts'
@@ -18,13 +18,16 @@ export function obstacle(
   links: Link[],
   self?: string,
 ): Obstacle | undefined {
-  if (pool.mode !== 'hostdev') {
-    const link = links.find((each) => each.name === device)
-    if (!link) return { reason: 'DeviceNotFound', message: 'no such link on this host' }
-    if (link.master) return { reason: 'DeviceInUse', message: `enslaved to ${link.master}` }
-    if (link.defaultRoute) return { reason: 'DeviceInUse', message: 'carries the default route' }
-    if (link.addresses.length > 0)
-      return { reason: 'DeviceInUse', message: `carries the address ${link.addresses.join(', ')}` }
+  // A function that is given to a guest, or to no driver of the host, is no link.
+  const isFunction = pool.mode === 'hostdev'
+  const found = links.filter((link) => (isFunction ? link.pciAddress : link.name) === device)
+  if (!isFunction && found.length === 0)
+    return { reason: 'DeviceNotFound', message: 'no such link on this host' }
+  for (const { master, defaultRoute, addresses } of found) {
+    if (master) return { reason: 'DeviceInUse', message: `enslaved to ${master}` }
+    if (defaultRoute) return { reason: 'DeviceInUse', message: 'carries the default route' }
+    if (addresses.length > 0)
+      return { reason: 'DeviceInUse', message: `carries the address ${addresses.join(', ')}` }
   }
   const stranger = othersOn(device, uses, self).find(({ holder }) => holder.kind !== 'interface')
   if (stranger) {
@@ -41,9 +44,11 @@ export function blockedBy(device: string, exclusive: boolean, uses: Use[], self?
 }
 
 function othersOn(device: string, uses: Use[], self: string | undefined): Use[] {
-  return uses.filter(
-    (use) => use.device === device && !(use.holder.kind === 'interface' && use.holder.name === self),
-  )
+  return uses.filter((use) => use.device === device && !isSelf(use.holder, self))
+}
+
+function isSelf(holder: Holder, self: string | undefined): boolean {
+  return holder.kind === 'interface' && holder.name === self
 }
 
 export interface Claim {
@@ -56,8 +61,9 @@ export interface Claim {
 }
 
 /**
- * The port for an interface: the device it holds already, else the least used one (shared) or the first without a user
- * (exclusive), in the order of the list. Freed devices go to the longest waiting.
+ * The port for an interface: the device it holds already, whatever else became of that device, unless another's hold leaves no
+ * room; else the least used one (shared) or the first without a user (exclusive), in the order of the list. Freed devices go
+ * to the longest waiting.
  */
 export function choosePort(
   pool: Pool,
@@ -68,13 +74,15 @@ export function choosePort(
   const obstacles = new Map(
     pool.devices.map((device) => [device, obstacle(device, pool, uses, links, claim.self)]),
   )
-  const free = pool.devices.filter((device) => !obstacles.get(device))
   const users = (device: string) => uses.filter((use) => use.device === device)
-  const held = free.find((device) =>
-    users(device).some(({ holder }) => holder.kind === 'interface' && holder.name === claim.self),
+  const held = pool.devices.find(
+    (device) =>
+      users(device).some(({ holder }) => isSelf(holder, claim.self)) &&
+      !blockedBy(device, pool.exclusive, uses, claim.self),
   )
   if (held) return { port: portOn(held, pool) }
 
+  const free = pool.devices.filter((device) => !obstacles.get(device))
   const earlier = pool.exclusive ? claim.waiting.filter((other) => comesBefore(other, claim)) : []
   const least = Math.min(...free.map((device) => users(device).length))
   const chosen = free.find((device) => users(device).length === least)
@@ -118,17 +126,33 @@ function whyNone(pool: Pool, obstacles: Map<string, Obstacle | undefined>, earli
   const devices = [...obstacles].map(
     ([device, each]) => `${device}: ${each ? each.message : 'kept for one that waits longer'}`,
   )
-  const queue = earlier.length > 0 ? `; waiting longer: ${earlier.join(', ')}` : ''
-  const list = devices.length > 0 ? devices.join('; ') : 'it has no devices'
+  const list = devices.length > 0 ? listed(devices, '; ') : 'it has no devices'
+  const queue = earlier.length > 0 ? `; waiting longer: ${listed(earlier, ', ')}` : ''
+  const field = pool.mode === 'hostdev' ? 'forward.addresses' : 'forward.interfaces'
   return {
     reason,
-    message: `No device of network ${pool.network} is free (${list}${queue}). Add a device to forward.interfaces or remove an interface.`,
+    message: `No device of network ${pool.network} is free (${list}${queue}). ${advice[reason]} ${field}`,
   }
 }
 
+/** What can be done; a field of the Network follows. */
+const advice = {
+  PoolExhausted: 'Remove an interface, or add a device to',
+  DeviceInUse: 'Free one of them, or add another to',
+  DeviceNotFound: 'Create one of them, or correct',
+}
+
+/** A pool of hundreds of functions is not told one by one. */
+const maxListed = 10
+
+function listed(items: string[], separator: string): string {
+  const more = items.length - maxListed
+  return [...items.slice(0, maxListed), ...(more > 0 ? [`and ${more} more`] : [])].join(separator)
+}
+
 /**
- * Whether a recorded port stands as it is: the source names it, or it came from this pool. A device that was taken out of the
- * pool since stays with its user.
+ * Whether a recorded port stands as it is: it is all that the source says, or it came from this pool. A device that was taken
+ * out of the pool since stays with its user.
  */
 export function keepsPort(plug: Plug, port: Port): boolean {
   if (plug.kind === 'fixed') return samePort(plug.port, port)

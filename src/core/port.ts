@@ -59,6 +59,28 @@ export function portFromStatus(status: PortStatus): Port {
   return rest as Port
 }
 
+/** All that the manifests say of a port; the bridge that libvirt adds to a network of its own is left out. */
+export function portText(port: Port): string {
+  switch (port.kind) {
+    case 'network':
+      return `network ${port.network}`
+    case 'hostdev':
+      return `hostdev ${port.address}${port.managed ? ' (managed)' : ''}`
+    case 'vhostuser':
+      return `vhostuser ${port.path} (${port.mode})`
+    case 'user':
+    case 'ethernet':
+      return port.kind
+    default:
+      return `${port.kind} ${portName(port)}`
+  }
+}
+
+/** The same place, had in the same way: a device of a pool isn't the same port when an interface names it itself. */
 export function samePort(a: Port, b: Port): boolean {
-  return a.kind === b.kind && portName(a) === portName(b)
+  return portText(a) === portText(b) && poolOf(a) === poolOf(b)
+}
+
+function poolOf(port: Port): string | undefined {
+  return port.kind === 'direct' || port.kind === 'hostdev' ? port.network : undefined
 }

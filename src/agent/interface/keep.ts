@@ -37,6 +37,8 @@ export async function keep(context: Context, work: Work): Promise<Outcome> {
   })
   if ('refusals' in resolved) {
     const [first] = resolved.refusals
+    // It can take no device as it is: it must not keep one from those behind it.
+    delete report.facts.waitingSince
     report.stopped(
       'Resolved',
       first?.reason ?? 'SettingNotSupported',
