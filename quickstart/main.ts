@@ -145,7 +145,8 @@ const clean = () => {
   return cleaning
 }
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => {
+  // Not `once`: execa's own listener ends the process where it finds itself alone.
+  process.on(signal, () => {
     process.exitCode = 130
     void clean().finally(() => process.exit())
   })
