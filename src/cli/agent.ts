@@ -66,8 +66,14 @@ async function run(options: Options, command: Command): Promise<number> {
   }
   const hostName = options.hostName ?? ownHostName(command)
   const stop = new AbortController()
-  // Once: whoever sends it a second time does not want to wait.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stop.abort())
+  // Never `once`: execa listens too, and ends the process where it finds itself alone.
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      // Whoever sends it a second time does not want to wait.
+      if (stop.signal.aborted) process.exit(1)
+      stop.abort()
+    })
+  }
 
   const [{ runAgent }, { pino }] = await Promise.all([import('../agent/agent.ts'), import('pino')])
   const log = pino(
