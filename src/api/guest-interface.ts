@@ -85,7 +85,11 @@ export const portStatus = z
     kind: portKind.describe('What the interface is plugged into'),
     name: z.string().max(4096).describe('The port for people, such as ovsbr0 or eth3 (passthrough)'),
     hostName: z.string().max(253).describe('Host on which the port is'),
-    network: z.string().max(253).optional().describe('libvirt network, where kind is network'),
+    network: z
+      .string()
+      .max(253)
+      .optional()
+      .describe('Network the port belongs to; absent where the interface names its source itself'),
     bridge: linkName.optional().describe('Bridge, where it is known'),
     dev: z.string().max(4096).optional().describe('Host link, or vDPA device'),
     mode: z.string().max(16).optional().describe('macvtap or vhost-user mode'),

@@ -2,6 +2,7 @@
  * What must hold in a Network beyond shapes and CEL rules: arithmetic of addresses, and uniqueness that no key of a list
  * gives. libvirt refuses the same, most of it only when the network starts or an interface asks for a port.
  */
+import { isIPv4 } from 'node:net'
 import { bitsOf, hostMask, hostPart, inNetwork, ipNumber, prefixOfNetmask } from './ip-number.ts'
 import type { NetworkSpec } from './network.ts'
 import type { Ip, Route } from './network-addresses.ts'
@@ -52,13 +53,14 @@ function checkNat({ forward }: NetworkSpec): Problem[] {
   )
 }
 
-/** undefined: none is given, or the netmask is none. */
-function prefixOf({ prefix, netmask }: Ip | Route): number | undefined {
-  return prefix ?? (netmask === undefined ? undefined : prefixOfNetmask(netmask))
+/** undefined: none is given, or none that fits the address (a rule says so then). */
+function prefixOf({ address, prefix, netmask }: Ip | Route): number | undefined {
+  const given = prefix ?? (isIPv4(address) && netmask !== undefined ? prefixOfNetmask(netmask) : undefined)
+  return given === undefined || given > bitsOf(address) ? undefined : given
 }
 
-function checkNetmask({ netmask }: Ip | Route, path: Path): Problem[] {
-  return netmask !== undefined && prefixOfNetmask(netmask) === undefined
+function checkNetmask({ address, netmask }: Ip | Route, path: Path): Problem[] {
+  return netmask !== undefined && isIPv4(address) && prefixOfNetmask(netmask) === undefined
     ? [bad([...path, 'netmask'], 'must be a netmask: ones first, then zeros')]
     : []
 }
@@ -87,15 +89,14 @@ function checkIps(ips: readonly Ip[]): Problem[] {
 function checkLocalPtr(ip: Ip, n: number): Problem[] {
   if (!ip.localPtr) return []
   const prefix = prefixOf(ip)
-  const isIPv4 = bitsOf(ip.address) === 32
-  const fits =
-    prefix !== undefined && prefix > 0 && prefix % (isIPv4 ? 8 : 4) === 0 && prefix < bitsOf(ip.address)
+  const step = isIPv4(ip.address) ? 8 : 4
+  const fits = prefix !== undefined && prefix > 0 && prefix % step === 0 && prefix < bitsOf(ip.address)
   return fits
     ? []
     : [
         bad(
           ['ips', n, 'localPtr'],
-          isIPv4
+          step === 8
             ? 'needs a prefix of 8, 16 or 24 bits'
             : 'needs a prefix of 4 to 124 bits that is divisible by 4',
         ),
@@ -138,27 +139,33 @@ function checkRange(start: string, end: string, ip: Ip): string[] {
 }
 
 function checkRoutes({ routes = [], ips = [] }: NetworkSpec): Problem[] {
-  return routes.flatMap((route, n) => {
-    const problems = checkNetmask(route, ['routes', n])
-    if (problems.length > 0) return problems
-    const prefix = prefixOf(route)
-    if (prefix === undefined ? ipNumber(route.address) !== 0n : hostPart(route.address, prefix) !== 0n) {
-      problems.push(
-        bad(
-          ['routes', n, 'address'],
-          prefix === undefined
-            ? 'needs a prefix or netmask'
-            : `must be the address of a network: its last ${bitsOf(route.address) - prefix} bits must be 0`,
-        ),
-      )
-    }
-    const subnets = ips.map((ip) => ({ address: ip.address, prefix: prefixOf(ip) }))
-    const reachable = subnets.some(
-      (subnet) => subnet.prefix === undefined || inNetwork(route.gateway, subnet.address, subnet.prefix),
-    )
-    if (!reachable) {
-      problems.push(bad(['routes', n, 'gateway'], "must be in one of the network's own subnets (ips)"))
-    }
-    return problems
+  return routes.flatMap((route, n) => [
+    ...checkNetmask(route, ['routes', n]),
+    ...checkDestination(route, ['routes', n, 'address']),
+    ...checkGateway(route, ips, ['routes', n, 'gateway']),
+  ])
+}
+
+function checkDestination(route: Route, path: Path): Problem[] {
+  const prefix = prefixOf(route)
+  if (prefix !== undefined) {
+    return hostPart(route.address, prefix) === 0n
+      ? []
+      : [
+          bad(
+            path,
+            `must be the address of a network: its last ${bitsOf(route.address) - prefix} bits must be 0`,
+          ),
+        ]
+  }
+  const isGiven = route.prefix !== undefined || route.netmask !== undefined
+  return isGiven || ipNumber(route.address) === 0n ? [] : [bad(path, 'needs a prefix or netmask')]
+}
+
+function checkGateway({ gateway }: Route, ips: readonly Ip[], path: Path): Problem[] {
+  const reachable = ips.some((ip) => {
+    const prefix = prefixOf(ip)
+    return prefix === undefined || inNetwork(gateway, ip.address, prefix)
   })
+  return reachable ? [] : [bad(path, "must be in one of the network's own subnets (ips)")]
 }
