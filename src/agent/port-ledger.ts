@@ -13,7 +13,7 @@ import { readLinks } from '../host/links.ts'
 import { virtualFunctions } from '../host/virtual-functions.ts'
 import type { LibvirtClient } from '../libvirt/client.ts'
 import type { Store } from '../store/store.ts'
-import { readDomains } from './interface/gather.ts'
+import { readGuest } from './guest.ts'
 
 export interface LedgerView {
   uses: Use[]
@@ -71,7 +71,7 @@ export class PortLedger {
     // The links first: a macvtap that is made while the definitions are read must not look like nobody's.
     const links = await readLinks(signal)
     const domains = await this.#libvirt.listDomains({ signal })
-    const read = await Promise.all(domains.map((domain) => readDomains(this.#libvirt, domain, signal)))
+    const read = await Promise.all(domains.map((domain) => readGuest(this.#libvirt, domain, signal)))
     const guests = read.filter((guest) => guest !== undefined)
     const recorded = this.#store
       .list('GuestInterface')

@@ -6,7 +6,7 @@ import type { BridgeFacts } from '../../core/support.ts'
 import { isLinuxBridge, isVlanFiltering } from '../../host/link-state.ts'
 import { isOpenVswitchBridge } from '../../host/open-vswitch.ts'
 import type { Context } from '../context.ts'
-import type { ObservedGuest } from './gather.ts'
+import type { ObservedGuest } from '../guest.ts'
 
 export async function readHostFacts(
   { capabilities, store }: Context,

@@ -1,0 +1,40 @@
+/** A guest as its definitions show it, read afresh. */
+import type { DomainRef, LibvirtClient } from '../libvirt/client.ts'
+import { isLibvirtError } from '../libvirt/rpc/error.ts'
+import { type Domain, readDomain } from '../libvirt/xml/domain.ts'
+
+export interface ObservedGuest {
+  ref: DomainRef
+  running: boolean
+  /** It has a saved definition. */
+  persistent: boolean
+  live?: Domain
+  saved?: Domain
+}
+
+/** By its live and its saved definition; undefined when it is gone. */
+export async function readGuest(
+  libvirt: LibvirtClient,
+  ref: DomainRef,
+  signal: AbortSignal,
+): Promise<ObservedGuest | undefined> {
+  try {
+    const [current, inactive, persistent] = await Promise.all([
+      libvirt.domainXML(ref, { signal }),
+      libvirt.domainXML(ref, { signal, inactive: true }),
+      libvirt.domainIsPersistent(ref, { signal }),
+    ])
+    const now = readDomain(current)
+    const saved = now.running ? readDomain(inactive) : now
+    return {
+      ref: { ...ref, name: now.name },
+      running: now.running,
+      persistent,
+      ...(now.running && { live: now }),
+      ...(persistent && { saved }),
+    }
+  } catch (error) {
+    if (isLibvirtError(error, 'VIR_ERR_NO_DOMAIN')) return undefined
+    throw error
+  }
+}
