@@ -97,7 +97,12 @@ export class DirectoryStore implements Store {
       (path, error) =>
         this.#log.warn({ path, error: error.message }, 'cannot watch directory, looking every 10 s'),
     )
-    await this.#readFirst(watch, signal)
+    try {
+      await this.#readFirst(watch, signal)
+    } catch (error) {
+      watch.close()
+      throw error
+    }
     if (signal.aborted) return watch.close()
     this.#wake = wake
     watch.start()
@@ -312,11 +317,21 @@ export class DirectoryStore implements Store {
       entry.unwritten = true
     } else {
       this.#entries.delete(id)
-      this.#state
-        .remove(entry.key)
-        .catch((error) => this.#log.error({ key: id, error }, 'cannot remove state'))
+      void this.#removeState(entry)
     }
     return true
+  }
+
+  /** Of an object that has just gone, unless it is back already. What stays behind is found at the next start. */
+  async #removeState(entry: Entry): Promise<void> {
+    const id = keyString(entry.key)
+    try {
+      await this.#inTurn(entry, async () => {
+        if (!this.#entries.has(id)) await this.#state.remove(entry.key)
+      })
+    } catch (error) {
+      this.#log.error({ key: id, error }, 'cannot remove state')
+    }
   }
 
   /** Each problem is told once, until it has gone and come back. */

@@ -2,8 +2,8 @@
  * Notices changes below a directory and says when to look. An event is only ever a reason to look again; what is there
  * is read from the file system.
  *
- * One inotify watch a directory, none a file (chokidar takes one a file, which a thousand manifests feel). What no event tells - a
- * lost event, the far end of a symlink that leads out of the directory - the regular look finds.
+ * One inotify watch a directory, none a file (docs/decisions). What no event tells - a lost event, the far end of a
+ * symlink that leads out of the directory - the regular look finds.
  */
 import fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
