@@ -4,12 +4,20 @@ import { type Path, type Problem, problem, quoted } from './problem.ts'
 
 type Issue = z.core.$ZodIssue
 
+/** So many unknown fields of one object are named: above, it is no manifest that somebody mistyped. */
+const mostUnknown = 100
+
 /** `value`: what was read; `base`: where it stands in the object. */
 export function explain(issue: Issue, schema: z.core.$ZodType, value: unknown, base: Path): Problem[] {
   const path = [...base, ...issue.path.map((part) => (typeof part === 'number' ? part : String(part)))]
   if (issue.code === 'unrecognized_keys') {
     const known = keysAt(schema, issue.path)
-    return issue.keys.map((key) => problem([...path, key], unknownField(key, known)))
+    const named = issue.keys.slice(0, mostUnknown)
+    const more = issue.keys.length - named.length
+    return [
+      ...named.map((key) => problem([...path, key], unknownField(key, known))),
+      ...(more > 0 ? [problem(path, `has ${more} more fields that are none here`)] : []),
+    ]
   }
   if (issue.code === 'invalid_key') {
     const reasons = issue.issues.map(({ message }) => message).join('; ')

@@ -52,24 +52,23 @@ export function validate(value: unknown, before?: { spec?: unknown }): Validatio
 }
 
 function checkKind({ apiVersion: version, kind }: Record<string, unknown>): Problem[] {
-  const known = `this reads ${apiVersion} ${kindNames.join(', ')}`
   const problems: Problem[] = []
-  if (version === undefined || version === null)
-    problems.push(problem(['apiVersion'], `is missing; ${known}`))
-  else if (version !== apiVersion) {
-    problems.push(problem(['apiVersion'], `must be ${apiVersion}, is ${quoted(version)}; ${known}`))
+  if (version !== apiVersion) {
+    problems.push(problem(['apiVersion'], absent(version) ?? `is ${quoted(version)}`))
   }
-  if (kind === undefined || kind === null) problems.push(problem(['kind'], `is missing; ${known}`))
-  else if (!kindNames.includes(kind as Kind)) {
+  if (!kindNames.includes(kind as Kind)) {
     const near = typeof kind === 'string' ? nearest(kind, kindNames) : undefined
-    problems.push(
-      problem(
-        ['kind'],
-        `is ${quoted(kind)}, which is none of ours${near === undefined ? '' : `; did you mean ${near}?`}; ${known}`,
-      ),
-    )
+    const hint = near === undefined ? '' : `; did you mean ${near}?`
+    problems.push(problem(['kind'], absent(kind) ?? `is ${quoted(kind)}${hint}`))
   }
-  return problems
+  const known = `only ${kindNames.join(', ')} of ${apiVersion} can be read`
+  return problems.map((found, n) =>
+    n < problems.length - 1 ? found : { ...found, reason: `${found.reason}; ${known}` },
+  )
+}
+
+function absent(value: unknown): string | undefined {
+  return value === undefined || value === null ? 'is missing' : undefined
 }
 
 function misplacedNamespace(found: Problem, { namespaced, kind }: KindDefinition): Problem {

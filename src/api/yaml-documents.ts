@@ -15,6 +15,7 @@ import {
   type Pair,
   Parser,
   type ScalarTag,
+  Schema,
   type Tags,
 } from 'yaml'
 import type { Path } from './problem.ts'
@@ -38,11 +39,11 @@ export interface YamlDocument extends Place {
   placeOf: (path: Path) => Place
 }
 
-/** The memory that a document takes while it is read is about 50 times its size. */
-const largestText = 16 * 1024 * 1024
-/** etcd takes no object above 1.5 MiB; two for comments and white space. */
-const largestDocument = 3 * 1024 * 1024
+/** A document takes about 50 times its size in memory while it is read; 2,000 interfaces with their status are as large. */
+const largestDocument = 8 * 1024 * 1024
+const largestText = 2 * largestDocument
 const deepest = 64
+const tooDeep = `is nested deeper than ${deepest} levels`
 
 /** Of the types of YAML 1.1 those that Go's library reads as something else than a string. */
 const goTags = (tags: Tags): Tags => [
@@ -67,21 +68,52 @@ const newOctal: ScalarTag = {
   },
 }
 
+const goSchema = new Schema({ schema: 'yaml-1.1', resolveKnownTags: false, customTags: goTags })
+
 export function* yamlDocuments(text: string): Generator<YamlDocument> {
+  const tooLarge = `is larger than ${largestText / 1024 / 1024} MiB: split it up`
   if (text.length > largestText) {
-    yield failed({ line: 1, column: 1 }, `is larger than ${largestText / 1024 / 1024} MiB: split it up`)
+    yield failed({ line: 1, column: 1 }, tooLarge)
+    return
+  }
+  for (const { part, line } of partsOf(text)) yield* readPart(part, line)
+}
+
+/**
+ * Cut at the marks between documents before any is read, as kubectl does: so a quote or bracket that is never closed
+ * spoils no document but its own. `line`: the one the part begins on, from 1.
+ */
+function* partsOf(text: string): Generator<{ part: string; line: number }> {
+  let start = 0
+  let line = 1
+  for (const { index } of [...text.matchAll(/^---(?=\s|$)/gm), { index: text.length }]) {
+    const part = text.slice(start, index)
+    // Directives alone: which version of YAML they ask for makes no difference to kubectl.
+    if (/^[^#%\s]/m.test(part.replace(/^\uFEFF/, ''))) yield { part, line }
+    for (let at = text.indexOf('\n', start); at !== -1 && at < index; at = text.indexOf('\n', at + 1)) line++
+    start = index
+  }
+}
+
+function* readPart(part: string, firstLine: number): Generator<YamlDocument> {
+  const start = { line: firstLine, column: 1 }
+  if (part.length > largestDocument) {
+    yield failed(start, `a document is larger than ${largestDocument / 1024 / 1024} MiB`)
     return
   }
   const lines = new LineCounter()
-  const composer = new Composer({ version: '1.1', customTags: goTags, prettyErrors: false })
+  const at = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset)
+    return { line: line + firstLine - 1, column: col }
+  }
+  // Keys are compared below: the library compares each with each.
+  const composer = new Composer({ schema: goSchema, prettyErrors: false, uniqueKeys: false })
   try {
-    for (const document of composer.compose(new Parser(lines.addNewLine).parse(text))) {
-      if (document.contents !== null || document.errors.length > 0) yield read(document, lines)
+    for (const document of composer.compose(new Parser(lines.addNewLine).parse(part))) {
+      if (document.contents !== null || document.errors.length > 0) yield read(document, at)
     }
   } catch (error) {
-    // Only something nested deeper than the stack of the program gets here.
-    const line = lines.lineStarts.length
-    yield failed({ line, column: 1 }, `cannot be read: ${(error as Error).message}`)
+    yield failed(start, reasonOf(error))
   }
 }
 
@@ -89,49 +121,52 @@ function failed(place: Place, reason: string): YamlDocument {
   return { ...place, problems: [{ ...place, reason }], placeOf: () => place }
 }
 
-function read(document: Document.Parsed, lines: LineCounter): YamlDocument {
-  const at = (offset: number): Place => {
-    const { line, col } = lines.linePos(offset)
-    return { line, column: col }
-  }
+function read(document: Document.Parsed, at: (offset: number) => Place): YamlDocument {
   const root = document.contents
   const start = at(root?.range?.[0] ?? document.range[0])
-  if (document.range[2] - document.range[0] > largestDocument) {
-    return failed(start, `a document of more than ${largestDocument / 1024 / 1024} MiB`)
-  }
-  if (document.errors.length > 0) {
-    const problems = document.errors.map(({ pos, message }) => ({
-      ...at(pos[0]),
-      reason: firstLine(message),
-    }))
-    return { ...start, problems, placeOf: () => start }
-  }
+  const [error] = document.errors
+  // What follows the first one is mostly its consequence.
+  if (error !== undefined) return failed(at(error.pos[0]), reasonOf(error))
+  const problems = [...misbuilt(root, deepest)].map(({ offset, reason }) => ({ ...at(offset), reason }))
+  if (problems.length > 0) return { ...start, problems, placeOf: () => start }
   try {
-    const tooDeep = depthBeyond(root, deepest)
-    if (tooDeep !== undefined) {
-      return failed(at(tooDeep), `is nested deeper than ${deepest} levels`)
-    }
     const value: unknown = document.toJS({ maxAliasCount: 100 })
-    return { ...start, value, problems: [], placeOf: (path) => at(offsetOf(root, path)) }
+    return { ...start, value, problems, placeOf: (path) => at(offsetOf(root, path)) }
   } catch (error) {
-    return failed(start, firstLine((error as Error).message))
+    return failed(start, reasonOf(error))
   }
 }
 
-function firstLine(text: string): string {
-  return text.split('\n')[0]!.trim()
+function reasonOf(error: unknown): string {
+  const { message } = error as Error
+  return /call stack|stack overflow/i.test(message) ? tooDeep : message.split('\n')[0]!.trim()
 }
 
-/** Offset of something that stands below more levels than these. */
-function depthBeyond(node: Node | null, levels: number): number | undefined {
-  if (!isMap(node) && !isSeq(node)) return undefined
-  if (levels === 0) return node.range?.[0] ?? 0
+/** Keys that are there twice, and what is nested too deep to be a manifest. */
+function* misbuilt(node: unknown, levels: number): Generator<{ offset: number; reason: string }> {
+  if (!isMap(node) && !isSeq(node)) return
+  if (levels === 0) {
+    yield { offset: node.range?.[0] ?? 0, reason: tooDeep }
+    return
+  }
+  const keys = new Set<string>()
   for (const item of node.items) {
-    const below = isPair(item) ? (item.value as Node | null) : (item as Node | null)
-    const found = depthBeyond(below, levels - 1)
-    if (found !== undefined) return found
+    if (!isPair(item)) {
+      yield* misbuilt(item, levels - 1)
+      continue
+    }
+    const key = keyOf(item)
+    if (keys.has(key)) {
+      yield { offset: (item.key as Node).range?.[0] ?? 0, reason: `the key ${key} is there twice` }
+    }
+    keys.add(key)
+    yield* misbuilt(item.value, levels - 1)
   }
-  return undefined
+}
+
+/** As it is called among the properties of an object. */
+function keyOf({ key }: Pair): string {
+  return String(isScalar(key) ? key.value : key)
 }
 
 /** A field is where its key stands; what an alias stands for is where the alias is. */
@@ -141,11 +176,9 @@ function offsetOf(root: Node | null, path: Path): number {
   for (const step of path) {
     if (isAlias(here)) return offset
     if (isMap(here)) {
-      const pair = here.items.find(({ key }) => (isScalar(key) ? String(key.value) : key) === String(step)) as
-        | Pair<Node, Node | null>
-        | undefined
+      const pair = here.items.find((item) => keyOf(item) === String(step))
       if (pair === undefined) return offset
-      offset = pair.key.range?.[0] ?? offset
+      offset = (pair.key as Node).range?.[0] ?? offset
       here = pair.value
     } else if (isSeq(here)) {
       here = here.items[Number(step)]
