@@ -37,25 +37,26 @@ export function claimsOf(text: string, file: string): Claims {
 
   const claimOf = (name: ObjectName, line: number): Claim | undefined => {
     const { kind, namespace } = name
-    if (kind === 'Host' || kind === 'GuestGrant') return undefined
+    if (kind === 'Host') return undefined
     const key: Key = { kind, ...(namespace === undefined ? {} : { namespace }), name: name.name }
     const id = keyString(key)
     const claim = claims.get(id) ?? { key, id, place: `${file}:${line}`, problems: [] }
     claims.set(id, claim)
     return claim
   }
-  const unused = (kind: string, line: number) => {
-    const reason =
-      kind === 'Host'
-        ? 'is written by the agent: leave it out'
-        : 'is not looked at by this version: leave it out'
-    others.push({ file, line, column: 1, field: `${kind}`, reason, kind: 'rule' })
-  }
 
   for (const { object, line } of objects) {
     const claim = claimOf({ kind: object.kind, ...object.metadata }, line)
     if (claim !== undefined) claim.object = object as StoredObject
-    else unused(object.kind, line)
+    else
+      others.push({
+        file,
+        line,
+        column: 1,
+        field: object.kind,
+        reason: 'is written by the agent: leave it out',
+        kind: 'rule',
+      })
   }
   for (const problem of problems) {
     const claim = problem.object && claimOf(problem.object, problem.line)

@@ -34,6 +34,10 @@ interface ManifestFile {
 
 const nothing: ReadonlySet<string> = new Set()
 
+/** An empty directory is what a volume that isn't mounted looks like; a file that says nothing says that nothing is wanted. */
+export const howToEmpty =
+  'Put the manifests back, or an empty file such as none.yaml to have all of it removed'
+
 export class Manifests {
   readonly path: string
   readonly #files = new Map<string, ManifestFile>()
@@ -48,6 +52,11 @@ export class Manifests {
 
   constructor(path: string) {
     this.path = path
+  }
+
+  /** No manifest file is there, not even one that says nothing. */
+  get isEmpty(): boolean {
+    return this.#files.size === 0 && !this.deferred
   }
 
   /** Whether a look at this file alone tells all that an event there can mean. */
@@ -95,7 +104,7 @@ export class Manifests {
     }
     const another = this.unreadable !== undefined || (this.#rootId ?? listing.rootId) !== listing.rootId
     if (another && listing.files.length === 0) {
-      const unreadable = `is another directory than before, and an empty one; what it held stands. Put the manifests back, or restart to have all of it removed`
+      const unreadable = `is another directory than before, and an empty one; what it held stands. ${howToEmpty}`
       const changed = this.unreadable !== unreadable
       this.unreadable = unreadable
       return changed

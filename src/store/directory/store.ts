@@ -12,7 +12,7 @@ import type { Key, Rejection, Resources, Store, StoredKind } from '../store.ts'
 import { accept } from './accept.ts'
 import type { Claim } from './claims.ts'
 import { checkDirectories } from './directories.ts'
-import { Manifests } from './manifests.ts'
+import { howToEmpty, Manifests } from './manifests.ts'
 import { keyOf, keyString, type Problem, StateDirectory, type StoredObject } from './state.ts'
 import { type Suspects, Watch } from './watch.ts'
 
@@ -218,6 +218,10 @@ export class DirectoryStore implements Store {
       await this.#manifests.read('everything', watch)
       const { unreadable, deferred, path } = this.#manifests
       if (unreadable !== undefined) throw new Error(`${path}: ${unreadable}`)
+      const kept = [...this.#entries.values()].filter(({ key }) => key.kind !== 'Host').length
+      if (this.#manifests.isEmpty && kept > 0) {
+        throw new Error(`${path}: is empty, and ${kept} objects were kept from it. ${howToEmpty}`)
+      }
       this.#settle(watch)
       const waiting = deferred || watch.isWaiting()
       if (!waiting || signal.aborted || performance.now() > deadline) return
