@@ -200,7 +200,7 @@ test('reads JSON, tabs and all, and refuses what it says twice', () => {
     null,
     '\t',
   )
-  expect(names(json)).toEqual(['n'])
+  expect(names(json)).toEqual(['wire'])
   expect(said(json.replace('"spec": {}', '"spec": {},\n\t"kind": "Host"'))).toEqual([
     'a.yaml:8: the key kind is there twice',
   ])
