@@ -1,0 +1,192 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import type { Condition } from '../../../src/api/conditions.ts'
+import { condition } from '../../../src/api/conditions.ts'
+import { type Reason, reasons } from '../../../src/api/reasons.ts'
+import {
+  type Check,
+  conditionsOf,
+  type Findings,
+  isReady,
+  readiness,
+} from '../../../src/core/interface-status.ts'
+
+const now = '2024-06-01T00:00:00.000Z'
+const before = '2024-01-01T00:00:00.000Z'
+const reached = (reason: Reason, message = ''): Check => ({ status: 'True', reason, message })
+const stopped = (reason: Reason, status: Check['status'] = 'False'): Check => ({
+  status,
+  reason,
+  message: 'why',
+})
+
+const bound = { Bound: reached('GuestFound') }
+const resolved = { ...bound, Resolved: reached('Resolved') }
+const allocated = { ...resolved, PortAllocated: reached('PortAllocated') }
+const inSync: Findings = { stages: { ...allocated, Synced: reached('InSync', 'eth1 as the manifests say') } }
+
+const statuses = (findings: Findings) =>
+  Object.fromEntries(
+    conditionsOf(findings, 3, [], now).map(({ type, status, reason }) => [type, `${status} ${reason}`]),
+  )
+
+test('what has come through every stage is Ready by the last of them', () => {
+  expect(statuses(inSync)).toEqual({
+    Bound: 'True GuestFound',
+    Resolved: 'True Resolved',
+    PortAllocated: 'True PortAllocated',
+    Synced: 'True InSync',
+    RestartRequired: 'False NoRestartNeeded',
+    Ready: 'True InSync',
+    Reconciling: 'False InSync',
+    Stalled: 'False InSync',
+  })
+})
+
+test('a change that waits for the next boot is Ready, with RestartRequired', () => {
+  const found = conditionsOf({ ...inSync, restartRequired: reached('ChangedAtNextBoot') }, 3, [], now)
+  expect(found.find(({ type }) => type === 'RestartRequired')).toMatchObject({ status: 'True' })
+  expect(isReady(found)).toBe(true)
+})
+
+test.each<[string, Findings['stages'], Record<string, string>]>([
+  [
+    'waits for its guest',
+    { Bound: stopped('GuestNotFound') },
+    {
+      Bound: 'False GuestNotFound',
+      Resolved: 'Unknown NotReached',
+      PortAllocated: 'Unknown NotReached',
+      Synced: 'Unknown NotReached',
+      Ready: 'False GuestNotFound',
+      Reconciling: 'True GuestNotFound',
+      Stalled: 'False GuestNotFound',
+    },
+  ],
+  [
+    'waits for a device',
+    { ...resolved, PortAllocated: stopped('PoolExhausted') },
+    {
+      PortAllocated: 'False PoolExhausted',
+      Synced: 'Unknown NotReached',
+      Ready: 'False PoolExhausted',
+      Reconciling: 'True PoolExhausted',
+      Stalled: 'False PoolExhausted',
+    },
+  ],
+  [
+    'is refused',
+    { ...allocated, Synced: stopped('LiveChangeRefused') },
+    {
+      PortAllocated: 'True PortAllocated',
+      Synced: 'False LiveChangeRefused',
+      Ready: 'False LiveChangeRefused',
+      Reconciling: 'False LiveChangeRefused',
+      Stalled: 'True LiveChangeRefused',
+    },
+  ],
+  [
+    'could not be looked at',
+    { ...allocated, Synced: stopped('LibvirtUnavailable', 'Unknown') },
+    {
+      Synced: 'Unknown LibvirtUnavailable',
+      Ready: 'Unknown LibvirtUnavailable',
+      Reconciling: 'True LibvirtUnavailable',
+      Stalled: 'False LibvirtUnavailable',
+    },
+  ],
+  [
+    'has lost its guest, whatever was found behind that',
+    { ...allocated, Bound: stopped('GuestNotFound') },
+    { PortAllocated: 'Unknown NotReached', Ready: 'False GuestNotFound' },
+  ],
+  [
+    'was not looked at',
+    {},
+    { Bound: 'Unknown NotReached', Ready: 'Unknown NotReached', Reconciling: 'True NotReached' },
+  ],
+])('an interface that %s', (_, stages, expected) => {
+  expect(statuses({ stages })).toMatchObject(expected)
+})
+
+test('what was not reached says what it waits for', () => {
+  const found = conditionsOf({ stages: { ...bound, Resolved: stopped('NetworkNotFound') } }, 3, [], now)
+  expect(found.find(({ type }) => type === 'Synced')?.message).toBe('Waits for Resolved')
+})
+
+test('a transition time moves with the status only, the generation always', () => {
+  const previous = conditionsOf(inSync, 2, [], before)
+  const same = conditionsOf(
+    { stages: { ...inSync.stages, Synced: reached('InSync', 'said otherwise') } },
+    3,
+    previous,
+    now,
+  )
+  expect(new Set(same.map((each) => each.lastTransitionTime))).toEqual(new Set([before]))
+  expect(new Set(same.map((each) => each.observedGeneration))).toEqual(new Set([3]))
+
+  const changed = conditionsOf(
+    { stages: { ...allocated, Synced: stopped('LiveChangeRefused') } },
+    3,
+    previous,
+    now,
+  )
+  const moved = changed.filter((each) => each.lastTransitionTime === now).map(({ type }) => type)
+  expect(moved).toEqual(['Synced', 'Ready', 'Stalled'])
+})
+
+test('every set of conditions is one that status takes, however long a message', () => {
+  const findings: Findings = {
+    stages: { Bound: { ...stopped('GuestNotFound'), message: 'x'.repeat(40_000) } },
+  }
+  const found = conditionsOf(findings, 3, [], now)
+  for (const each of found) condition.parse(each)
+  expect(found.find(({ type }) => type === 'Ready')?.message).toHaveLength(32_768)
+})
+
+test.each(Object.entries(reasons))(
+  '%s: kstatus reads what is not Ready for it as %o',
+  (reason, { stance }) => {
+    const found = readiness(stopped(reason as Reason), 1, [], now)
+    const holds = (type: string) => found.find((each) => each.type === type)?.status === 'True'
+    expect([holds('Ready'), holds('Reconciling'), holds('Stalled')]).toEqual([
+      false,
+      stance === 'Reconciling',
+      stance === 'Stalled',
+    ])
+  },
+)
+
+test('without conditions nothing is Ready', () => {
+  expect(isReady(undefined)).toBe(false)
+  expect(isReady([])).toBe(false)
+  expect(isReady([{ type: 'Ready', status: 'Unknown' } as Condition])).toBe(false)
+})
+
+describe('the table of reasons', () => {
+  const src = path.join(import.meta.dirname, '../../../src')
+  const files = readdirSync(src, { recursive: true, encoding: 'utf8' }).filter(
+    (file) => file.endsWith('.ts') && file !== path.join('api', 'reasons.ts'),
+  )
+  const code = files.map((file) => readFileSync(path.join(src, file), 'utf8')).join('\n')
+
+  test.each(Object.keys(reasons))('%s is used', (reason) => {
+    expect(code).toContain(`'${reason}'`)
+  })
+
+  test('a reason that is good says so only where it is good', () => {
+    const done = Object.entries(reasons).flatMap(([reason, { stance }]) =>
+      stance === 'Done' ? [reason] : [],
+    )
+    expect(done).toEqual([
+      'GuestFound',
+      'Resolved',
+      'PortAllocated',
+      'InSync',
+      'NoRestartNeeded',
+      'ChangedAtNextBoot',
+      'Accepted',
+    ])
+  })
+})

@@ -1,0 +1,294 @@
+import fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import type { VirtualPortType } from '../../../src/api/settings.ts'
+import type { InterfaceDefinition } from '../../../src/core/definition.ts'
+import { deviceOf, isExclusive, type Use, usesOf, type Witnesses } from '../../../src/core/ledger.ts'
+import type { Link } from '../../../src/core/link.ts'
+import type { Port } from '../../../src/core/port.ts'
+import { link, macvtap } from './definitions.ts'
+import { deviceNames, HostModel, type Witness } from './host-model.ts'
+
+test.each<[Port, VirtualPortType | undefined, device: string | undefined, exclusive: boolean]>([
+  [{ kind: 'direct', dev: 'eth1', mode: 'passthrough' }, undefined, 'eth1', true],
+  [{ kind: 'direct', dev: 'eth1', mode: 'private' }, '802.1Qbh', 'eth1', true],
+  [{ kind: 'direct', dev: 'eth1', mode: 'private' }, '802.1Qbg', 'eth1', false],
+  [{ kind: 'direct', dev: 'eth1', mode: 'private' }, undefined, 'eth1', false],
+  [{ kind: 'direct', dev: 'eth1', mode: 'vepa' }, '802.1Qbh', 'eth1', false],
+  [{ kind: 'direct', dev: 'eth1', mode: 'bridge' }, undefined, 'eth1', false],
+  [{ kind: 'hostdev', address: '0000:03:10.1' }, undefined, '0000:03:10.1', true],
+  [{ kind: 'bridge', bridge: 'br0' }, undefined, undefined, false],
+  [{ kind: 'network', network: 'default' }, undefined, undefined, false],
+  [{ kind: 'user' }, undefined, undefined, false],
+])('%o with %s: device %s, to itself: %s', (port, type, device, exclusive) => {
+  expect(deviceOf(port)).toBe(device)
+  expect(isExclusive(port, type)).toBe(exclusive)
+})
+
+const own: Port = { kind: 'direct', dev: 'eth1', mode: 'passthrough' }
+const shared: Port = { kind: 'direct', dev: 'eth1', mode: 'vepa' }
+const vm1 = { kind: 'interface', name: 'default/vm1' } as const
+const vm2 = { kind: 'interface', name: 'default/vm2' } as const
+const ours = (port: Port, more: Partial<InterfaceDefinition> = {}): InterfaceDefinition => ({
+  port,
+  alias: 'ua-patchbay-default_vm1',
+  settings: {},
+  ...more,
+})
+const guest = (name: string, ...interfaces: InterfaceDefinition[]) => ({
+  name,
+  uuid: name,
+  interfaces,
+  assignedDevices: [],
+})
+const recorded = (port: Port, key = 'default/vm1', guestUUID = 'g') => ({ key, guestUUID, port })
+
+test.each<[string, Partial<Witnesses>, Use[]]>([
+  ['nobody says anything', { links: [link('eth1')] }, []],
+  ['only status', { recorded: [recorded(own)] }, [{ device: 'eth1', holder: vm1, exclusive: true }]],
+  [
+    'only a definition',
+    { guests: [guest('g', ours(own))] },
+    [{ device: 'eth1', holder: vm1, exclusive: true }],
+  ],
+  [
+    'only the kernel',
+    { links: [macvtap('macvtap0', 'eth1')] },
+    [{ device: 'eth1', holder: { kind: 'link', name: 'macvtap0' }, exclusive: true }],
+  ],
+  [
+    'all three of one interface, live and saved',
+    {
+      guests: [guest('g', ours(own, { device: 'macvtap0' }), ours(own))],
+      links: [macvtap('macvtap0', 'eth1')],
+      recorded: [recorded(own)],
+    },
+    [{ device: 'eth1', holder: vm1, exclusive: true }],
+  ],
+  [
+    'a guest of somebody else',
+    { guests: [guest('theirs', ours(shared, { alias: 'net0' }))] },
+    [{ device: 'eth1', holder: { kind: 'guest', name: 'theirs' }, exclusive: false }],
+  ],
+  [
+    'a plain host device of somebody else',
+    { guests: [{ ...guest('theirs'), assignedDevices: ['0000:03:10.1'] }] },
+    [{ device: '0000:03:10.1', holder: { kind: 'guest', name: 'theirs' }, exclusive: true }],
+  ],
+  [
+    'a guest copied from ours, its alias and all',
+    { guests: [guest('copy', ours(own))], recorded: [recorded(own)] },
+    [
+      { device: 'eth1', holder: { kind: 'guest', name: 'copy' }, exclusive: true },
+      { device: 'eth1', holder: vm1, exclusive: true },
+    ],
+  ],
+  [
+    'a macvtap that is made and not yet in the definition',
+    { links: [macvtap('macvtap0', 'eth1')], recorded: [recorded(own)] },
+    [{ device: 'eth1', holder: vm1, exclusive: true }],
+  ],
+  [
+    'one macvtap more than are on their way',
+    {
+      links: [macvtap('macvtap0', 'eth1', 'vepa'), macvtap('macvtap1', 'eth1', 'vepa')],
+      recorded: [recorded(shared)],
+    },
+    [
+      { device: 'eth1', holder: vm1, exclusive: false },
+      { device: 'eth1', holder: { kind: 'link', name: 'macvtap1' }, exclusive: false },
+    ],
+  ],
+  [
+    'a second macvtap beside the one that is plugged',
+    {
+      guests: [guest('g', ours(shared, { device: 'macvtap0' }))],
+      links: [macvtap('macvtap0', 'eth1', 'vepa'), macvtap('macvtap1', 'eth1', 'vepa')],
+      recorded: [recorded(shared)],
+    },
+    [
+      { device: 'eth1', holder: vm1, exclusive: false },
+      { device: 'eth1', holder: { kind: 'link', name: 'macvtap1' }, exclusive: false },
+    ],
+  ],
+  [
+    'a macvtap that the kernel shows on another device than the definition',
+    {
+      guests: [guest('g', ours(shared, { device: 'macvtap0' }))],
+      links: [macvtap('macvtap0', 'eth2', 'vepa')],
+    },
+    [
+      { device: 'eth1', holder: vm1, exclusive: false },
+      { device: 'eth2', holder: { kind: 'link', name: 'macvtap0' }, exclusive: false },
+    ],
+  ],
+  [
+    'a tap that happens to have the name a definition gives another kind of interface',
+    {
+      guests: [guest('g', ours({ kind: 'bridge', bridge: 'br0' }, { device: 'data0' }))],
+      links: [macvtap('data0', 'eth1', 'vepa')],
+    },
+    [{ device: 'eth1', holder: { kind: 'link', name: 'data0' }, exclusive: false }],
+  ],
+  [
+    'a function of the host that is a link too',
+    {
+      guests: [{ ...guest('theirs'), assignedDevices: ['0000:03:10.1'] }],
+      links: [link('eth1', { pciAddress: '0000:03:10.1' })],
+      recorded: [recorded({ kind: 'direct', dev: 'eth1', mode: 'bridge' }, 'default/vm2')],
+    },
+    [
+      { device: '0000:03:10.1', holder: { kind: 'guest', name: 'theirs' }, exclusive: true },
+      { device: 'eth1', holder: { kind: 'guest', name: 'theirs' }, exclusive: true },
+      { device: 'eth1', holder: vm2, exclusive: false },
+      { device: '0000:03:10.1', holder: vm2, exclusive: false },
+    ],
+  ],
+  [
+    'private mode with 802.1Qbh, in status and in a definition',
+    {
+      recorded: [
+        { ...recorded({ kind: 'direct', dev: 'eth1', mode: 'private' }), virtualPortType: '802.1Qbh' },
+      ],
+      guests: [
+        guest('theirs', {
+          port: { kind: 'direct', dev: 'eth2', mode: 'private' },
+          settings: { virtualPort: { type: '802.1Qbh', profileID: 'x' } },
+        }),
+      ],
+    },
+    [
+      { device: 'eth2', holder: { kind: 'guest', name: 'theirs' }, exclusive: true },
+      { device: 'eth1', holder: vm1, exclusive: true },
+    ],
+  ],
+  [
+    'bridges have no device',
+    {
+      guests: [guest('g', ours({ kind: 'bridge', bridge: 'br0' }, { device: 'vnet0' }))],
+      recorded: [recorded({ kind: 'bridge', bridge: 'br0' })],
+      links: [link('vnet0', { kind: 'tun', master: 'br0' })],
+    },
+    [],
+  ],
+])('%s', (_, witnesses, uses) => {
+  expect(usesOf({ guests: [], links: [], recorded: [], ...witnesses })).toEqual(uses)
+})
+
+describe('whatever happens on the host', () => {
+  const who = fc.nat(5)
+  const dev = fc.constantFrom(...deviceNames)
+  const witness = fc.constantFrom<Witness>('status', 'definitions', 'kernel')
+  type Act = (host: HostModel) => void
+  const operation: fc.Arbitrary<Act> = fc.oneof(
+    {
+      weight: 6,
+      arbitrary: fc
+        .tuple(who, fc.nat(2), fc.option(fc.record({ about: who, witness }), { nil: undefined }))
+        .map(
+          ([self, pool, hides]): Act =>
+            (host) =>
+              host.allocate(self, pool, hides),
+        ),
+    },
+    {
+      weight: 3,
+      arbitrary: who.map(
+        (self): Act =>
+          (host) =>
+            host.makeTap(self),
+      ),
+    },
+    {
+      weight: 3,
+      arbitrary: who.map(
+        (self): Act =>
+          (host) =>
+            host.define(self),
+      ),
+    },
+    ...(['undefine', 'removeTap', 'release', 'loseStatus', 'stopWaiting'] as const).map((act) => ({
+      weight: 1,
+      arbitrary: who.map(
+        (self): Act =>
+          (host) =>
+            host[act](self),
+      ),
+    })),
+    ...(['vanish', 'appear'] as const).map((act) => ({
+      weight: 1,
+      arbitrary: dev.map(
+        (name): Act =>
+          (host) =>
+            host[act](name),
+      ),
+    })),
+    {
+      weight: 1,
+      arbitrary: fc
+        .tuple(dev, fc.constantFrom<Partial<Link>>({}, { addresses: ['192.0.2.1/24'] }, { master: 'br0' }))
+        .map(
+          ([name, more]): Act =>
+            (host) =>
+              host.change(name, more),
+        ),
+    },
+    {
+      weight: 1,
+      arbitrary: dev.map(
+        (name): Act =>
+          (host) =>
+            void host.strangers.add(name),
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: dev.map(
+        (name): Act =>
+          (host) =>
+            void host.strangers.delete(name),
+      ),
+    },
+    {
+      weight: 1,
+      arbitrary: fc.tuple(fc.nat(2), fc.shuffledSubarray(deviceNames)).map(
+        ([pool, devices]): Act =>
+          (host) =>
+            host.editPool(pool, devices),
+      ),
+    },
+  )
+
+  test('no device that is to be held alone has two holders of ours, and none is lost', () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
+        const host = new HostModel()
+        for (const operate of operations) {
+          operate(host)
+          host.nobodyShares()
+        }
+        host.clear()
+        host.editPool(0, [...deviceNames])
+        for (const self of deviceNames.keys()) host.allocate(self, 0)
+        expect(host.ours.flatMap(({ recorded: port }) => port?.dev ?? [])).toEqual(deviceNames)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+
+  test('the device of an interface that is plugged is found again when status is lost', () => {
+    fc.assert(
+      fc.property(fc.array(operation, { maxLength: 40 }), who, (operations, self) => {
+        const host = new HostModel()
+        for (const operate of operations) operate(host)
+        const before = host.ours[self]!.recorded
+        if (!before || !host.ours[self]!.defined || before.dev !== host.ours[self]!.defined?.dev) return
+        const from = host.pools.findIndex(({ network }) => network === before.network)
+        fc.pre(host.pools[from]!.devices.includes(before.dev) && !host.strangers.has(before.dev))
+        host.loseStatus(self)
+        host.allocate(self, from)
+        expect(host.ours[self]!.recorded).toEqual(before)
+      }),
+      { numRuns: 1000 },
+    )
+  })
+})
