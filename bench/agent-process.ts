@@ -1,0 +1,114 @@
+/** A compiled agent in a lab host, as it is deployed: `node dist/cli/main.js agent`, and what the kernel counts of it. */
+import type { ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { type FSWatcher, mkdirSync, openSync, readFileSync, watch } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { LabHost } from '../test/lab/host.ts'
+
+export interface AgentPlace {
+  host: LabHost
+  /** In the host; made where they are not there. */
+  manifests: string
+  state: string
+  /** In the host; default libvirt's own. */
+  libvirt?: string
+  /** Also given to the agent, or to node before it. */
+  args?: string[]
+  nodeArgs?: string[]
+}
+
+export class AgentProcess {
+  readonly pid: number
+  /** ms of performance.now() just before it was started. */
+  readonly startedAt: number
+  readonly #child: ChildProcess
+
+  private constructor(pid: number, startedAt: number, child: ChildProcess) {
+    this.pid = pid
+    this.startedAt = startedAt
+    this.#child = child
+  }
+
+  static async start({ host, manifests, state, libvirt, args = [], nodeArgs = [] }: AgentPlace) {
+    for (const directory of [manifests, state]) mkdirSync(host.root + directory, { recursive: true })
+    const log = openSync(`${host.root}/run/agent.log`, 'a')
+    const command = [...nodeArgs, 'dist/cli/main.js', 'agent', '--manifests', manifests, '--state', state]
+    if (libvirt) command.push('--libvirt', libvirt)
+    const startedAt = performance.now()
+    const { pid, child } = await host.spawn('node', [...command, ...args], { stdio: ['ignore', log, log] })
+    return new AgentProcess(pid, startedAt, child)
+  }
+
+  /** MiB: `now`, and the most it ever was. */
+  memory(): { now: number; peak: number } {
+    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
+    const mib = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024
+    return { now: mib('VmRSS'), peak: mib('VmHWM') }
+  }
+
+  /** Seconds of processor time so far. */
+  processorTime(): number {
+    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8')
+    const [user, system] = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .slice(11, 13)
+      .map(Number)
+    return ((user ?? 0) + (system ?? 0)) / 100
+  }
+
+  /**
+   * When it last read anything, in ms of performance.now(), to 5 ms: back once it has read nothing for `quietMs`. libvirt's
+   * replies count too, so this is when it last heard of a guest.
+   */
+  async lastRead(quietMs: number): Promise<number> {
+    let before = -1
+    let at = performance.now()
+    while (performance.now() - at < quietMs) {
+      const io = readFileSync(`/proc/${this.pid}/io`, 'utf8')
+      const bytes = Number(/^rchar: (\d+)/m.exec(io)?.[1])
+      if (bytes !== before) at = performance.now()
+      before = bytes
+      await delay(5)
+    }
+    return at
+  }
+
+  /** Takes it off the processor, for less than the 25 s after which libvirt would think it dead. */
+  pause(): void {
+    process.kill(this.pid, 'SIGSTOP')
+  }
+
+  resume(): void {
+    process.kill(this.pid, 'SIGCONT')
+  }
+
+  async stop(): Promise<void> {
+    if (this.#child.exitCode !== null || this.#child.signalCode !== null) return
+    const exited = once(this.#child, 'exit')
+    process.kill(this.pid, 'SIGTERM')
+    await exited
+  }
+}
+
+/** Hears of each file that takes its place in a directory of state; without what is written under a temporary name. */
+export function watchState(
+  host: LabHost,
+  state: string,
+  kinds: readonly string[],
+  written: (file: string) => void,
+): { stop(): void } {
+  const watchers: FSWatcher[] = kinds.map((kind) => {
+    const directory = join(host.root + state, kind)
+    mkdirSync(directory, { recursive: true })
+    return watch(directory, (event, file) => {
+      if (event === 'rename' && file?.endsWith('.json')) written(join(directory, file))
+    })
+  })
+  return {
+    stop: () => {
+      for (const watcher of watchers) watcher.close()
+    },
+  }
+}

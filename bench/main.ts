@@ -1,0 +1,52 @@
+/**
+ * npm run bench                 all benchmarks
+ * npm run bench -- NAME...      those of that name
+ * npm run bench -- --list       their names, and what each measures
+ *
+ * Each prints its figures and whether its goals are met; a goal that is missed fails nothing, since the machine decides too.
+ */
+import { parseArgs } from 'node:util'
+import { linkState } from './link-state.ts'
+import { describeMachine } from './machine.ts'
+import { thousandInterfaces } from './thousand-interfaces.ts'
+
+interface Benchmark {
+  name: string
+  about: string
+}
+
+/** Those that share what is costly to build run together. */
+const setups: { benchmarks: Benchmark[]; run(names: ReadonlySet<string>): Promise<void> }[] = [
+  {
+    benchmarks: [
+      {
+        name: 'link-state',
+        about: 'link flips of 8 guests through the agent, by the same raw calls, and by virsh',
+      },
+    ],
+    run: linkState,
+  },
+  {
+    benchmarks: [
+      { name: 'cold-start', about: 'from the start of the agent to 1,000 interfaces verified' },
+      { name: 'resync', about: '1,000 interfaces settled: what a resync does, and the memory of the agent' },
+    ],
+    run: thousandInterfaces,
+  },
+]
+
+const known = setups.flatMap(({ benchmarks }) => benchmarks)
+const { values, positionals } = parseArgs({ options: { list: { type: 'boolean' } }, allowPositionals: true })
+const unknown = positionals.filter((name) => !known.some((each) => each.name === name))
+if (values.list) {
+  for (const { name, about } of known) console.log(`${name.padEnd(12)} ${about}`)
+} else if (unknown.length > 0) {
+  console.error(`No benchmark ${unknown.join(', ')}; there are ${known.map(({ name }) => name).join(', ')}`)
+  process.exitCode = 1
+} else {
+  console.log(`${await describeMachine()}\n`)
+  const chosen = new Set(positionals.length > 0 ? positionals : known.map(({ name }) => name))
+  for (const { benchmarks, run } of setups) {
+    if (benchmarks.some(({ name }) => chosen.has(name))) await run(chosen)
+  }
+}

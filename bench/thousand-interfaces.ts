@@ -1,0 +1,1 @@
+export async function thousandInterfaces(_: ReadonlySet<string>): Promise<void> {}
