@@ -20,7 +20,7 @@ export function addAgent(program: Command): void {
     .summary('keep the interfaces of the guests on this host')
     .description(
       'Keeps the interfaces of the guests on this host as the manifests say, until it is told to stop.\n' +
-        'Needs root, a libvirt that is there or will be, and is alone on its host.',
+        'Needs root and libvirt, which may start later. One agent runs on a host.',
     )
     .usage(
       '--manifests DIR [--state DIR] [--host-name NAME] [--host-label KEY=VALUE]... [--libvirt SOCKET] [--once]',

@@ -22,6 +22,13 @@ export function notOwned(
     }
   }
   if (owners[0] === namespace) return undefined
+  if (grants.length === 0) {
+    return {
+      reason: 'NotOwned',
+      field: 'guest',
+      message: `guest: all guests belong to namespace ${ungranted}, since there is no GuestGrant, and not to ${namespace}. Put the interface into namespace ${ungranted}`,
+    }
+  }
   const whose = owners[0] ? `belongs to namespace ${owners[0]}` : 'is granted to no namespace'
   return {
     reason: 'NotOwned',
