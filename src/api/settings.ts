@@ -73,15 +73,15 @@ export const vlan = z
     ),
   )
 
-const rate = (what: string, min = 1) =>
-  z.int().min(min).max(4294967295).optional().describe(`${what}, ${min} to 4294967295`)
+/** No zero: libvirt (9.0) leaves it out of the saved definition, and has tc police a guest that starts with it at a rate of 0. */
+const rate = (what: string) => z.int().min(1).max(4294967295).describe(`${what}, 1 to 4294967295`)
 
 const inbound = z
   .strictObject({
-    average: rate('Average rate towards the guest in KiB/s; may be absent beside floor only', 0),
-    peak: rate('Peak rate in KiB/s; beside average only'),
-    burst: rate('Burst at peak rate in KiB; beside average only'),
-    floor: rate('Guaranteed rate in KiB/s; for interfaces on networks that libvirt makes'),
+    average: rate('Average rate towards the guest in KiB/s; may be absent beside floor only').optional(),
+    peak: rate('Peak rate in KiB/s; beside average only').optional(),
+    burst: rate('Burst at peak rate in KiB; beside average only').optional(),
+    floor: rate('Guaranteed rate in KiB/s; for interfaces on networks that libvirt makes').optional(),
   })
   .describe('Traffic towards the guest')
   .meta(
@@ -97,9 +97,9 @@ const inbound = z
 
 const outbound = z
   .strictObject({
-    average: z.int().min(0).max(4294967295).describe('Average rate from the guest in KiB/s, 0 to 4294967295'),
-    peak: rate('Peak rate in KiB/s'),
-    burst: rate('Burst at peak rate in KiB'),
+    average: rate('Average rate from the guest in KiB/s'),
+    peak: rate('Peak rate in KiB/s').optional(),
+    burst: rate('Burst at peak rate in KiB').optional(),
   })
   .describe('Traffic from the guest')
 

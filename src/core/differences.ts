@@ -1,5 +1,5 @@
 /** What differs between an interface as a definition has it and as the manifests want it: every setting, by its path. */
-import type { Bandwidth, InterfaceSettings, VirtualPort, Vlan } from '../api/settings.ts'
+import type { InterfaceSettings, VirtualPort, Vlan } from '../api/settings.ts'
 import type { InterfaceDefinition } from './definition.ts'
 import { portText } from './port.ts'
 
@@ -55,14 +55,13 @@ function addLeaves(leaves: Map<string, string>, path: string, value: unknown): v
  * and leaves out, must not show as a difference for ever.
  */
 function asLibvirtPrints(settings: InterfaceSettings): Record<string, unknown> {
-  const { model, driver, link, vlan, bandwidth, virtualPort, filter, coalesce } = settings
+  const { model, driver, link, vlan, virtualPort, filter, coalesce } = settings
   return {
     ...settings,
     model: model?.toLowerCase(),
     driver: driver && { ...driver, queues: driver.queues === 1 ? undefined : driver.queues },
     link: { state: link?.state ?? 'up' },
     vlan: vlan && vlanLeaves(vlan),
-    bandwidth: bandwidth && { inbound: ratesOf(bandwidth.inbound), outbound: ratesOf(bandwidth.outbound) },
     virtualPort: virtualPort && withLowerCaseIds(virtualPort),
     filter: filter && { name: filter.name, parameters: parametersText(filter.parameters) },
     coalesce: coalesce?.rx.frames.max === 0 ? undefined : coalesce,
@@ -78,11 +77,6 @@ function vlanLeaves({ tags, trunk }: Vlan) {
     tags: inOrder.map(({ id, nativeMode }) => (nativeMode ? `${id} (native ${nativeMode})` : id)).join(', '),
     trunk: trunk || tags.length > 1 || undefined,
   }
-}
-
-/** Without an average libvirt drops all of a direction but its floor. */
-function ratesOf(rates: Bandwidth['inbound']): Bandwidth['inbound'] {
-  return rates?.average ? rates : { floor: rates?.floor }
 }
 
 function withLowerCaseIds(virtualPort: VirtualPort): VirtualPort {

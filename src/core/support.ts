@@ -109,6 +109,12 @@ const table: Row[] = [
     possibleOn: 'guests without <os><boot>',
     obstacle: ({ guestHasOsBoot }) => (guestHasOsBoot ? 'the guest has <os><boot>' : undefined),
   },
+  {
+    field: 'driver',
+    setting: ({ driver }) => driver,
+    possibleOn: 'the models virtio, virtio-transitional and virtio-non-transitional, all but hostdev',
+    obstacle: driverObstacle,
+  },
 ]
 
 /** Everything that cannot be set at that place, with its field, and the virtual port if it doesn't fit. */
@@ -189,6 +195,14 @@ function targetDeviceObstacle(place: Place, { targetDevice = '' }: InterfaceSett
   if (!isTap(place)) return notThere
   const prefix = ['vnet', 'macvtap', 'macvlan'].find((each) => targetDevice.startsWith(each))
   return prefix && `libvirt drops names that begin ${prefix}`
+}
+
+function driverObstacle({ kind }: Place, { model }: InterfaceSettings): string | undefined {
+  if (kind === 'hostdev') return notThere
+  const isVirtio = /^virtio(-(non-)?transitional)?$/i.test(model ?? '')
+  return isVirtio
+    ? undefined
+    : `libvirt drops it from a NIC of ${model ? `model ${model}` : 'no given model'}`
 }
 
 function virtualPortMisfit(place: Place): Refusal | undefined {

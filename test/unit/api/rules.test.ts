@@ -79,7 +79,7 @@ const rows: Row[] = [
   ],
   [
     guestInterface,
-    { bandwidth: { inbound: { average: 0, peak: 2, burst: 3 } } },
+    { bandwidth: { inbound: { average: 1, peak: 2, burst: 3 } } },
     { bandwidth: { inbound: { floor: 1, burst: 3 } } },
     ['spec.bandwidth.inbound.average'],
   ],

@@ -95,13 +95,6 @@ test.each<[string, observed: InterfaceSettings, effective: InterfaceSettings]>([
   ['a model in upper case', { model: 'virtio' }, { model: 'Virtio' }],
   ['one queue', {}, { driver: { queues: 1 } }],
   ['no coalescing', {}, { coalesce: { rx: { frames: { max: 0 } } } }],
-  ['rates of nothing', {}, { bandwidth: { inbound: { average: 0 }, outbound: { average: 0 } } }],
-  ['a burst above no rate', {}, { bandwidth: { outbound: { average: 0, burst: 3 } } }],
-  [
-    'a floor without a rate',
-    { bandwidth: { inbound: { floor: 7 } } },
-    { bandwidth: { inbound: { average: 0, floor: 7 } } },
-  ],
   ['no trust', {}, { trustGuestRxFilters: false }],
   ['no isolation', {}, { portIsolation: false }],
   ['a tag that is no trunk', { vlan: { tags: [{ id: 4 }] } }, { vlan: { trunk: false, tags: [{ id: 4 }] } }],

@@ -162,6 +162,11 @@ test.each<[string, Partial<Witnesses>, Use[]]>([
     ],
   ],
   [
+    'a guest with one definition that shares and one that does not',
+    { guests: [guest('g', ours(own), ours(shared))], recorded: [recorded(shared)] },
+    [{ device: 'eth1', holder: vm1, exclusive: true }],
+  ],
+  [
     'bridges have no device',
     {
       guests: [guest('g', ours({ kind: 'bridge', bridge: 'br0' }, { device: 'vnet0' }))],

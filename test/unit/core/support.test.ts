@@ -124,6 +124,17 @@ test.each<[string, Place, string[]]>([
   expect(refusedFields({ bandwidth: { inbound: { floor: 100 } } }, place)).toEqual(refused)
 })
 
+test.each<[string | undefined, Place, boolean]>([
+  ['virtio', linuxBridge, true],
+  ['Virtio', places.direct, true],
+  ['virtio-non-transitional', places.network, true],
+  ['virtio', places.hostdev, false],
+  ['e1000e', linuxBridge, false],
+  [undefined, linuxBridge, false],
+])("a driver's options on model %s of %o: %s", (model, place, possible) => {
+  expect(refusedFields({ driver: { queues: 2 }, model }, place)).toEqual(possible ? [] : ['driver'])
+})
+
 test('a boot order beside <os><boot> is refused', () => {
   expect(refusedFields({ bootOrder: 1 }, { ...linuxBridge, guestHasOsBoot: true })).toEqual(['bootOrder'])
 })
