@@ -23,31 +23,39 @@ missing_debian_packages() {
 
 install_debian_packages() {
   log=$(mktemp "${TMPDIR:-/tmp}/patchbay-apt.XXXXXX")
+  deny_services
+  # An install that was killed half-way is finished first; apt does nothing before.
+  DEBIAN_FRONTEND=noninteractive dpkg --configure -a >"$log" 2>&1 </dev/null || true
   say "looking up Debian packages: $*"
   if ! apt_get install --simulate "$@" >"$log" 2>&1; then
     update_package_lists
     apt_get install --simulate "$@" >"$log" 2>&1 || cannot_be_had "$log"
   fi
-  say "loading them and what they need ($(apt_get install --assume-no "$@" 2>/dev/null | sizes)) ..."
+  sizes=$(apt_get install --assume-no "$@" 2>/dev/null | sizes)
+  say "loading them and what they need${sizes:+ ($sizes)} ..."
   # Lists that are older than the archive name files that are gone from it.
-  if ! apt_get install --download-only "$@" >"$log" 2>&1; then
+  if ! apt_get install -y --download-only "$@" >"$log" 2>&1; then
     update_package_lists
-    apt_get install --download-only "$@" >"$log" 2>&1 || cannot_be_had "$log"
+    apt_get install -y --download-only "$@" >"$log" 2>&1 || cannot_be_had "$log"
   fi
   say "unpacking and setting them up, without starting any service ..."
-  deny_services
-  if ! apt_get install "$@" >"$log" 2>&1; then
+  if ! apt_get install -y "$@" >"$log" 2>&1; then
     tail -n 20 "$log" >&2
     give_up "apt-get could not set the packages up: mend what it says above (the whole log is $log) and run this again."
   fi
   allow_services
   rm -f "$log"
-  say "Debian packages are installed; none of their services runs. Debian has enabled them for the next boot: \`systemctl disable libvirtd openvswitch-switch\` if this machine shall not have them."
+  say "Debian packages are installed; none of their services was started."
+  case "$*" in
+    *libvirt-daemon-system* | *openvswitch-switch*)
+      say "Debian starts libvirtd and Open vSwitch with the next boot of this machine; if it shall not: systemctl disable libvirtd openvswitch-switch"
+      ;;
+  esac
 }
 
 # Waits for another apt or dpkg instead of failing.
 apt_get() {
-  DEBIAN_FRONTEND=noninteractive apt-get -q -o APT::Get::Assume-Yes=true -o DPkg::Lock::Timeout=300 --no-install-recommends "$@" </dev/null
+  DEBIAN_FRONTEND=noninteractive apt-get -q -o DPkg::Lock::Timeout=300 --no-install-recommends "$@" </dev/null
 }
 
 # From apt's "Need to get 73.1 MB of archives. / After this operation, 292 MB of additional disk space will be used."
@@ -62,13 +70,14 @@ update_package_lists() {
 }
 
 cannot_be_had() {
-  reason=$(sed -n 's/^E: //p' "$1" | head -n 1)
+  reason=$(sed -n 's/^E: \(.*[^ ]\) *$/\1/p' "$1" | head -n 1)
   rm -f "$1"
   give_up "a Debian package cannot be had (${reason:-apt-get says nothing more}): check the network and that the sources of apt name Debian's main archive, and run this again."
 }
 
 # The policy file tells Debian's maintainer scripts whether they may start services: 101 is no. One that was there
-# before comes back, also after Ctrl-C, or with the next run if this one was killed.
+# before comes back, also after Ctrl-C (sh waits for apt to come to its end first, and apt for dpkg), or with the next run
+# if this one was killed.
 deny_services() {
   trap allow_services EXIT
   trap 'exit 130' INT

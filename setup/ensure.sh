@@ -18,9 +18,14 @@ case "${1-}" in
   *) give_up "usage: sh setup/ensure.sh packages | lab" ;;
 esac
 
-ensure_npm_packages
 if [ "$1" = lab ]; then
   require_lab_machine /etc/os-release
+fi
+ensure_npm_packages
+if [ "$1" = lab ]; then
+  # One setup of this machine at a time.
+  exec 9>/run/lock/patchbay-setup
+  flock -n 9 || { say "waiting for another setup to finish ..." && flock 9; }
   ensure_debian_packages
   ensure_guest_kernel
 fi
