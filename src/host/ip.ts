@@ -20,6 +20,11 @@ export async function askIp(commands: string[], signal: AbortSignal): Promise<un
   throw new HostError(`ip was interrupted by changes ${TRIES} times while it listed links`, 'retryable')
 }
 
+/** `ip link delete dev NAME type KIND`. Throws a HostError, also when there is no such link any more. */
+export async function removeLink(name: string, kind: string, signal: AbortSignal): Promise<void> {
+  await run(['link', 'delete', 'dev', name, 'type', kind], '', signal)
+}
+
 async function run(args: string[], input: string, signal: AbortSignal) {
   try {
     return await execa('ip', args, {

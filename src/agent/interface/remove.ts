@@ -7,6 +7,7 @@ import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Context } from '../context.ts'
 import { apply, GuestNotReleasing } from './apply.ts'
 import { gather } from './gather.ts'
+import { clearLeftover } from './leftover.ts'
 import type { Work } from './work.ts'
 
 /** Milliseconds between two requests to a guest that doesn't let go; libvirt itself waits 5 s for each. */
@@ -29,10 +30,8 @@ export async function remove(context: Context, work: Work): Promise<Outcome> {
 }
 
 /** Why the port cannot be freed yet; undefined when nothing of the interface is left. */
-export async function unplug(
-  context: Context,
-  { resource, report, log, signal }: Work,
-): Promise<string | undefined> {
+export async function unplug(context: Context, work: Work): Promise<string | undefined> {
+  const { resource, report, log, signal } = work
   const read = () => gather(context.libvirt, resource, signal)
   const observed = await read()
   const definition = observed?.live?.definition ?? observed?.saved?.definition
@@ -46,10 +45,16 @@ export async function unplug(
       throw error
     }
   }
+  // Asked for before: by now libvirt has ended whatever an agent before this one may have begun.
+  if (wasHeld(resource)) await clearLeftover(context, work)
   const port = resource.status?.port
   return port && port.hostName === context.host.name
     ? stillUsed(context, resource, portFromStatus(port), signal)
     : undefined
+}
+
+function wasHeld({ status }: Work['resource']): boolean {
+  return status?.conditions?.some(({ reason }) => reason === 'GuestNotReleasing') ?? false
 }
 
 async function stillUsed(

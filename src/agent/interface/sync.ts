@@ -1,10 +1,12 @@
 /** Plans, applies, and verifies what was applied. */
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import { portName } from '../../core/port.ts'
+import { isLibvirtError } from '../../libvirt/rpc/error.ts'
 import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Context } from '../context.ts'
 import { apply } from './apply.ts'
 import { gather, type Observed } from './gather.ts'
+import { clearLeftover } from './leftover.ts'
 import { plugObstacle } from './obstacle.ts'
 import { planFor, sayRefused } from './plan.ts'
 import { verifyOnHost } from './verify.ts'
@@ -35,7 +37,13 @@ export async function bringInSync(
   const read = () => gather(context.libvirt, resource, signal)
   let after: Observed | undefined = before
   if (plan.steps.length > 0) {
-    await apply(plan.steps, before, effective, { libvirt: context.libvirt, gather: read, log, signal })
+    try {
+      await apply(plan.steps, before, effective, { libvirt: context.libvirt, gather: read, log, signal })
+    } catch (error) {
+      // libvirt answered: of this interface it is plugging nothing any more.
+      if (isLibvirtError(error) && error.domain !== 'client') await clearLeftover(context, work)
+      throw error
+    }
     after = await read()
   }
   return after && verify(context, work, after, effective)
