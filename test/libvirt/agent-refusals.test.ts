@@ -54,7 +54,8 @@ describe('a change that a running guest cannot take is refused whole, and taken 
     [
       'model, device, driver and PCI address, with a link state that could be changed',
       {
-        model: 'e1000',
+        // Of the models that take driver options.
+        model: 'virtio-transitional',
         driver: { queues: 2 },
         address: '0000:05:00.0',
         link: { state: 'down' },
@@ -63,7 +64,7 @@ describe('a change that a running guest cannot take is refused whole, and taken 
       [
         { field: 'address', observed: '0000:01:00.0', effective: '0000:05:00.0' },
         { field: 'driver.queues', observed: '', effective: '2' },
-        model,
+        { ...model, effective: 'virtio-transitional' },
         source('direct pool1 (private)'),
       ],
     ],
