@@ -1,11 +1,27 @@
 /** A connected unix socket. */
-import { createConnection, type Socket } from 'node:net'
+import { connect, type Socket } from 'node:net'
 import { clientError } from './error.ts'
 
-/** Rejects with NOT_CONNECTED, retryable: nobody listens, or the signal aborts. Later the signal means nothing. */
-export async function connectSocket(path: string, signal?: AbortSignal): Promise<Socket> {
+/** Bytes taken from the socket at a time, as many as Node itself would take. */
+const bufferLength = 65_536
+
+/**
+ * Rejects with NOT_CONNECTED, retryable: nobody listens, or the signal aborts. Later the signal means nothing. What comes is
+ * handed to `received` in one buffer for all time, so it is valid during the call only: a new one for each chunk, as
+ * Node's streams make them, is garbage that costs tens of MiB of memory.
+ */
+export async function connectSocket(
+  path: string,
+  received: (chunk: Buffer) => void,
+  signal?: AbortSignal,
+): Promise<Socket> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  const socket = createConnection(path)
+  const buffer = Buffer.allocUnsafeSlow(bufferLength)
+  const take = (length: number) => {
+    received(buffer.subarray(0, length))
+    return true
+  }
+  const socket = connect({ path, onread: { buffer, callback: take } })
   const giveUp = () => reject(signal?.reason)
   if (signal?.aborted) giveUp()
   signal?.addEventListener('abort', giveUp)

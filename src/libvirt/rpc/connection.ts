@@ -75,8 +75,11 @@ export class Connection {
    * listens, libvirt's own when it refuses, ABORTED when the signal does.
    */
   static async open(options: ConnectionOptions, signal?: AbortSignal): Promise<Connection> {
-    const socket = await connectSocket(options.path, signal)
+    // Nothing comes before we have asked for something.
+    let push: (chunk: Buffer) => void = () => {}
+    const socket = await connectSocket(options.path, (chunk) => push(chunk), signal)
     const connection = new Connection(socket, options)
+    push = (chunk) => connection.#push(chunk)
     try {
       await connection.#handshake({ deadline: handshakeDeadline, signal })
     } catch (error) {
@@ -92,7 +95,6 @@ export class Connection {
     const { promise, resolve } = Promise.withResolvers<Error>()
     this.closed = promise
     this.#resolveClosed = resolve
-    socket.on('data', (chunk) => this.#push(chunk))
     socket.on('error', (error) => this.#fail(error))
     socket.on('close', () => this.#fail(new Error('libvirt closed the connection')))
   }

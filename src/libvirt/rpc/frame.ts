@@ -31,7 +31,8 @@ export class FrameError extends Error {
 
 /**
  * Cuts a stream into frames. A length is checked before a byte behind it is kept, and what is kept is only what has
- * really arrived: a peer that promises 32 MiB and sends none makes us hold none. Each byte is copied twice at most.
+ * really arrived: a peer that promises 32 MiB and sends none makes us hold none. A chunk is not kept beyond the call; each byte is
+ * copied twice at most.
  */
 export class FrameReader {
   readonly #onFrame: (frame: Frame) => void
@@ -52,7 +53,7 @@ export class FrameReader {
   /** Calls `onFrame` for each frame that this chunk completes. Throws FrameError, or what `onFrame` throws. */
   push(chunk: Buffer): void {
     if (this.#held + chunk.length < this.#wanted) {
-      this.#chunks.push(chunk)
+      this.#chunks.push(Buffer.from(chunk))
       this.#held += chunk.length
       this.#checkLengthEarly()
       return
@@ -77,7 +78,7 @@ export class FrameReader {
       this.#onFrame(frame)
     }
     if (at < bytes.length) {
-      this.#chunks.push(bytes.subarray(at))
+      this.#chunks.push(Buffer.from(bytes.subarray(at)))
       this.#held = bytes.length - at
       this.#checkLengthEarly()
     }
