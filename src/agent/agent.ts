@@ -41,8 +41,8 @@ const RESYNC_SPREAD_MS = 5_000
 const INVENTORY_DELAY_MS = 500
 /** How many keys at a time; libvirt takes four reads and four writes of one client. */
 const CONCURRENCY = 8
-/** How long `--once` waits for libvirt before it reports what it couldn't do. */
-const FIRST_CONNECTION_MS = 5_000
+/** How long the first passes wait for libvirt before they report that it isn't there. */
+const FIRST_CONNECTION_MS = 2_000
 const STOP_GRACE_MS = 10_000
 
 /**
@@ -95,16 +95,19 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
     GuestGrant: async () => done,
   }
 
-  // Rejects only when the agent ends before libvirt was ever there.
-  const connected = connect(libvirt, log, () => wake(wakes.all())).catch(() => undefined)
-  libvirt.onEvent((event) => wake(wakes.ofLibvirt(event)))
   await store.start((key) => wake(wakes.ofStore(key)), ending.signal)
-  if (options.once) await Promise.race([connected, elapsed(FIRST_CONNECTION_MS, ending.signal)])
-  wake(wakes.all())
+  libvirt.onEvent((event) => wake(wakes.ofLibvirt(event)))
+  // Rejects only when the agent ends before libvirt was ever there.
+  const connected = connect(libvirt, log, () => wake(wakes.all()), ending.signal).catch(() => undefined)
+  await Promise.race([connected, elapsed(FIRST_CONNECTION_MS, ending.signal)])
+  if (!libvirt.connected) wake(wakes.all())
   const watching = watchLinks((link) => wake(wakes.ofLink(link)), ending.signal, log)
   const resync = setInterval(() => {
     // Spread, and without bringing a failing key forward as a wake would.
     for (const key of wakes.all()) runner.addAfter(key, Math.random() * RESYNC_SPREAD_MS)
+    context.macvtapModes
+      .refresh(ending.signal)
+      .catch((err) => log.warn({ err }, 'cannot read the modes of macvtaps, will try again'))
   }, RESYNC_MS)
   log.info({ hostName, manifests: options.manifests, libvirt: options.libvirt }, 'agent runs')
 
@@ -122,12 +125,18 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
 }
 
 /** Connects, and says when libvirt comes and goes; whatever went on in between is read afresh. */
-async function connect(libvirt: LibvirtClient, log: Logger, changed: () => void): Promise<void> {
+async function connect(
+  libvirt: LibvirtClient,
+  log: Logger,
+  changed: () => void,
+  ending: AbortSignal,
+): Promise<void> {
   libvirt.onConnected(() => {
     log.info('libvirt connected')
     changed()
   })
   libvirt.onDisconnected((reason) => {
+    if (ending.aborted) return
     log.warn({ reason: reason.message }, 'libvirt disconnected')
     changed()
   })

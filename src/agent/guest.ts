@@ -8,6 +8,8 @@ export interface ObservedGuest {
   running: boolean
   /** It has a saved definition. */
   persistent: boolean
+  /** Its live definition as libvirt prints it; of one that is off the saved one. */
+  xml: string
   live?: Domain
   saved?: Domain
 }
@@ -29,6 +31,7 @@ export async function readGuest(
     return {
       ref: { ...ref, name: now.name },
       running: now.running,
+      xml: current,
       persistent,
       ...(now.running && { live: now }),
       ...(persistent && { saved }),

@@ -36,6 +36,7 @@ export class Wakes {
 
   ofLibvirt(event: LibvirtEvent): Key[] {
     if (event.kind === 'overflow') return this.all()
+    if (event.kind === 'network') return this.#interfaces(({ spec }) => spec.source.network !== undefined)
     if (event.kind !== 'domain') return [this.#hostKey]
     const { uuid, name } = event
     return [

@@ -34,11 +34,15 @@ export const reasons = {
   GuestNotReleasing: waits(
     'The guest has not let go of the device; the port is held until libvirt and the kernel show it free.',
   ),
+  NetworkNotActive: waits('libvirt has no network of this name, or does not run it.'),
   LibvirtUnavailable: waits('libvirt does not answer; what it last did stands.'),
   ApplyFailed: waits('A step failed; what had been applied is read back and the step is tried again.'),
   NotVerified: waits('libvirt reported success, but the host does not show the change.'),
   LiveChangeRefused: stalled('A setting cannot be changed while the guest runs; nothing was touched.'),
   ApplyRejected: stalled('libvirt rejects this configuration; nothing of it stays.'),
+  NoFreeSlot: stalled(
+    'The running guest has no free slot for another NIC; the saved definition has it, for the next start.',
+  ),
   InvalidManifest: stalled('The newest manifest is not valid; the last accepted one stands.'),
   NetworkNotFound: stalled('No Network of this name selects the host.'),
   NetworkAmbiguous: stalled('More than one Network of this name selects the host.'),

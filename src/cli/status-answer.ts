@@ -118,7 +118,7 @@ export async function statusTables(answer: StatusAnswer, now: Date): Promise<str
         row.hostName,
         row.network,
         row.port?.name,
-        row.effective?.link?.state,
+        linkOf(row),
         ...readyCells(row.conditions),
         age(row.creationTimestamp, now),
       ]),
@@ -156,6 +156,12 @@ export async function statusTables(answer: StatusAnswer, now: Date): Promise<str
     ),
   ]
   return tables.filter((text) => text !== '').join('\n')
+}
+
+/** As it is: where a change is refused as a whole, its link state is not in force either. */
+function linkOf({ plan, effective }: InterfaceRow): string | undefined {
+  const kept = plan?.verdict === 'Refused' && plan.differences.find(({ field }) => field === 'link.state')
+  return kept ? kept.observed : effective?.link?.state
 }
 
 async function table(head: string[], rows: (string | undefined)[][], remarks: string[]): Promise<string> {

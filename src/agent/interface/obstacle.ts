@@ -1,48 +1,91 @@
 /** What stands in the way of plugging an interface, seen before libvirt is asked. */
-import type { ChangePlan } from '../../core/change-plan.ts'
+import type { ChangePlan, Target } from '../../core/change-plan.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import { readLink } from '../../host/link-state.ts'
+import type { LibvirtClient } from '../../libvirt/client.ts'
+import { freePciePorts } from '../../libvirt/xml/domain.ts'
 import type { Observed } from './gather.ts'
 
 /** undefined when nothing is to be plugged, or nothing stands in the way. */
-export function plugObstacle(
+export async function plugObstacle(
   plan: ChangePlan,
-  { guest }: Observed,
+  observed: Observed,
   effective: InterfaceDefinition,
+  libvirt: LibvirtClient,
+  signal: AbortSignal,
+): Promise<Refusal | undefined> {
+  const into = plan.steps.flatMap(({ action, target }) => (action === 'Attach' ? [target] : []))
+  const conflict = macConflict(into, observed, effective)
+  if (conflict || !into.includes('live')) return conflict
+  const replugs = plan.steps.some(({ action, target }) => action === 'Detach' && target === 'live')
+  return (
+    targetDeviceExists(effective) ??
+    deviceNotFound(effective) ??
+    (await networkNotActive(effective, libvirt, signal)) ??
+    (replugs ? undefined : noFreeSlot(observed, effective))
+  )
+}
+
+function macConflict(
+  into: Target[],
+  { guest }: Observed,
+  { settings, alias }: InterfaceDefinition,
 ): Refusal | undefined {
-  const { port } = effective
-  const { mac, targetDevice } = effective.settings
-  const plugs = plan.steps.filter(({ action }) => action === 'Attach')
-  for (const { target } of plugs) {
-    const others = guest[target]?.interfaces ?? []
-    const same = others.find(
-      ({ definition }) => definition.settings.mac === mac && definition.alias !== effective.alias,
-    )
-    if (same) {
-      return {
-        reason: 'MacConflict',
-        field: 'mac',
-        message: `mac: guest ${guest.ref.name} has another interface with ${mac}. Give one of them another address, or remove the other`,
-      }
-    }
+  const others = into.flatMap((target) => guest[target]?.interfaces ?? [])
+  const same = others.some(
+    ({ definition }) => definition.settings.mac === settings.mac && definition.alias !== alias,
+  )
+  if (!same) return undefined
+  return {
+    reason: 'MacConflict',
+    field: 'mac',
+    message:
+      `mac: guest ${guest.ref.name} has another interface with ${settings.mac}, which is not ours; this version takes over none. ` +
+      'Give one of them another address, or remove the other',
   }
-  const intoRunning = plugs.some(({ target }) => target === 'live')
-  // A failed plug would take a link away that was there before.
-  if (intoRunning && targetDevice && readLink(targetDevice)) {
-    return {
-      reason: 'TargetDeviceExists',
-      field: 'targetDevice',
-      message: `targetDevice: the host has a link ${targetDevice} already. Choose another name, or remove the link`,
-    }
+}
+
+/** A failed plug would take a link away that was there before. */
+function targetDeviceExists({ settings: { targetDevice } }: InterfaceDefinition): Refusal | undefined {
+  if (!targetDevice || !readLink(targetDevice)) return undefined
+  return {
+    reason: 'TargetDeviceExists',
+    field: 'targetDevice',
+    message: `targetDevice: the host has a link ${targetDevice} already. Choose another name, or remove the link`,
   }
-  const needed = 'bridge' in port ? port.bridge : port.kind === 'direct' ? port.dev : undefined
-  if (intoRunning && needed && !readLink(needed)) {
-    return {
-      reason: 'DeviceNotFound',
-      field: 'source',
-      message: `source: the host has no link ${needed}. Create it, or correct the name`,
-    }
+}
+
+function deviceNotFound({ port }: InterfaceDefinition): Refusal | undefined {
+  const needed = port.kind === 'bridge' ? port.bridge : port.kind === 'direct' ? port.dev : undefined
+  if (!needed || readLink(needed)) return undefined
+  return {
+    reason: 'DeviceNotFound',
+    field: 'source',
+    message: `source: the host has no link ${needed}. Create it, or correct the name`,
   }
-  return undefined
+}
+
+async function networkNotActive(
+  { port }: InterfaceDefinition,
+  libvirt: LibvirtClient,
+  signal: AbortSignal,
+): Promise<Refusal | undefined> {
+  if (port.kind !== 'network') return undefined
+  const network = await libvirt.networkByName(port.network, { signal })
+  if (network && (await libvirt.networkIsActive(network, { signal }))) return undefined
+  return {
+    reason: 'NetworkNotActive',
+    field: 'source.network.name',
+    message: `source.network.name: libvirt ${network ? 'does not run its network' : 'has no network'} ${port.network}. ${network ? 'Start' : 'Define'} it`,
+  }
+}
+
+/** libvirt's own words for it are "No more available PCI slots", under a code that it uses for anything. */
+function noFreeSlot({ guest }: Observed, { settings }: InterfaceDefinition): Refusal | undefined {
+  if (settings.address || freePciePorts(guest.xml) !== 0) return undefined
+  return {
+    reason: 'NoFreeSlot',
+    message: `Guest ${guest.ref.name} has no free PCIe port for another NIC. It gets the NIC at its next start; give it more pcie-root-port controllers to plug while it runs`,
+  }
 }

@@ -29,22 +29,26 @@ export async function bringInSync(
     sayRefused(report, plan)
     return done
   }
-  const obstacle = plugObstacle(plan, before, effective)
-  if (obstacle) {
-    report.stopped('Synced', obstacle.reason, obstacle.message)
-    return done
-  }
+  const obstacle = await plugObstacle(plan, before, effective, context.libvirt, signal)
+  const forNextBoot = obstacle?.reason === 'NoFreeSlot'
+  if (obstacle) report.stopped('Synced', obstacle.reason, obstacle.message)
+  if (obstacle && !forNextBoot) return done
+  const steps = forNextBoot ? plan.steps.filter(({ target }) => target === 'saved') : plan.steps
   const read = () => gather(context.libvirt, resource, signal)
   let after: Observed | undefined = before
-  if (plan.steps.length > 0) {
+  if (steps.length > 0) {
     try {
-      await apply(plan.steps, before, effective, { libvirt: context.libvirt, gather: read, log, signal })
+      await apply(steps, before, effective, { libvirt: context.libvirt, gather: read, log, signal })
     } catch (error) {
       // libvirt answered: of this interface it is plugging nothing any more.
       if (isLibvirtError(error) && error.domain !== 'client') await clearLeftover(context, work)
       throw error
     }
     after = await read()
+  }
+  if (forNextBoot) {
+    report.restartRequired(obstacle.message)
+    return done
   }
   return after && verify(context, work, after, effective)
 }
