@@ -47,14 +47,30 @@ const tooDeep = `is nested deeper than ${deepest} levels`
 
 /** Of the types of YAML 1.1 those that Go's library reads as something else than a string. */
 const goTags = (tags: Tags): Tags => [
-  ...tags.filter(
-    (tag) =>
-      typeof tag === 'string' ||
-      (!('format' in tag && tag.format === 'TIME') &&
-        !['timestamp', 'binary', 'omap', 'pairs', 'set'].some((name) => tag.tag.endsWith(`:${name}`))),
-  ),
+  ...tags
+    .filter(
+      (tag) =>
+        typeof tag === 'string' ||
+        (!('format' in tag && tag.format === 'TIME') &&
+          !['timestamp', 'binary', 'omap', 'pairs', 'set'].some((name) => tag.tag.endsWith(`:${name}`))),
+    )
+    .map((tag) =>
+      typeof tag !== 'string' && tag.tag.endsWith(':float') ? withDigits(tag as ScalarTag) : tag,
+    ),
   newOctal,
 ]
+
+/** A number has a digit before its exponent: e1000 is the name of a NIC. */
+function withDigits(float: ScalarTag): ScalarTag {
+  const digits = /^[-+]?(\.?\d|\.(inf|nan)$)/i
+  const { test } = float
+  return test === undefined
+    ? float
+    : {
+        ...float,
+        test: new RegExp(`(?=${digits.source})(?:${test.source})`, `i${test.flags.replace('i', '')}`),
+      }
+}
 
 /** 0o17, which Go takes for a number in YAML 1.1 too. */
 const newOctal: ScalarTag = {

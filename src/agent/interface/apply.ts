@@ -52,8 +52,12 @@ async function carryOut(
   const present = observed[step.target]
   switch (step.action) {
     case 'Attach': {
-      const definition = step.target === 'saved' ? withAddressOfLive(effective, await to.gather()) : effective
-      return libvirt.attachDevice(ref, renderInterface(definition), scope, { signal })
+      // A saved one in whose place another comes hands on what our model has no word for.
+      const xml =
+        step.target === 'saved'
+          ? renderInterface(withAddressOfLive(effective, await to.gather()), present?.xml)
+          : renderInterface(effective)
+      return libvirt.attachDevice(ref, xml, scope, { signal })
     }
     case 'Update':
       return libvirt.updateDevice(ref, renderInterface(effective, present?.xml), scope, { signal })
