@@ -2,24 +2,30 @@
 import { nameOf } from '../../core/identity.ts'
 import { isExclusive } from '../../core/ledger.ts'
 import { leftoverOf } from '../../core/leftover.ts'
+import type { Link } from '../../core/link.ts'
 import { portFromStatus } from '../../core/port.ts'
 import { removeLink } from '../../host/ip.ts'
 import type { Context } from '../context.ts'
+import type { LedgerView } from '../port-ledger.ts'
 import type { Work } from './work.ts'
 
-/**
- * Only when nobody is plugging the interface in at this moment: libvirt makes the macvtap before a definition shows it. Goes by
- * the port and the MAC address that this pass reported.
- */
-export async function clearLeftover(context: Context, work: Work): Promise<void> {
-  const { report, resource, log, signal } = work
+/** By the port and the MAC address that this pass reported. `view`: without what status records for the interface. */
+export function leftoverIn(
+  view: LedgerView,
+  { host }: Context,
+  { report, resource }: Work,
+): Link | undefined {
   const { port, mac, sources, effective } = report.facts
-  if (port?.kind !== 'direct' || port.hostName !== context.host.name || !mac) return
-  const self = nameOf(resource)
+  if (port?.kind !== 'direct' || port.hostName !== host.name || !mac) return undefined
   const recorded = portFromStatus(port)
   const unmistakable = sources?.mac === 'generated' || isExclusive(recorded, effective?.virtualPort?.type)
-  const view = await context.ledger.view(signal, self)
-  const leftover = leftoverOf({ self, port: recorded, mac, unmistakable }, view)
+  return leftoverOf({ self: nameOf(resource), port: recorded, mac, unmistakable }, view)
+}
+
+/** Only when nobody is plugging the interface in at this moment: libvirt makes the macvtap before a definition shows it. */
+export async function clearLeftover(context: Context, work: Work): Promise<void> {
+  const { resource, log, signal } = work
+  const leftover = leftoverIn(await context.ledger.view(signal, nameOf(resource)), context, work)
   if (!leftover) return
   await removeLink(leftover.name, 'macvtap', signal)
   log.warn({ link: leftover.name, device: leftover.lower }, 'removed a macvtap that libvirt left behind')

@@ -2,12 +2,12 @@
 import { planRemoval } from '../../core/change-plan.ts'
 import { nameOf } from '../../core/identity.ts'
 import { deviceOf } from '../../core/ledger.ts'
-import { type Port, portFromStatus, portName } from '../../core/port.ts'
+import { portFromStatus } from '../../core/port.ts'
 import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Context } from '../context.ts'
 import { apply, GuestNotReleasing } from './apply.ts'
 import { gather } from './gather.ts'
-import { clearLeftover } from './leftover.ts'
+import { clearLeftover, leftoverIn } from './leftover.ts'
 import type { Work } from './work.ts'
 
 /** Milliseconds between two requests to a guest that doesn't let go; libvirt itself waits 5 s for each. */
@@ -47,32 +47,23 @@ export async function unplug(context: Context, work: Work): Promise<string | und
   }
   // Asked for before: by now libvirt has ended whatever an agent before this one may have begun.
   if (wasHeld(resource)) await clearLeftover(context, work)
-  const port = resource.status?.port
-  return port && port.hostName === context.host.name
-    ? stillUsed(context, resource, portFromStatus(port), signal)
-    : undefined
+  return stillUsed(context, work)
 }
 
 function wasHeld({ status }: Work['resource']): boolean {
   return status?.conditions?.some(({ reason }) => reason === 'GuestNotReleasing') ?? false
 }
 
-async function stillUsed(
-  context: Context,
-  resource: Work['resource'],
-  port: Port,
-  signal: AbortSignal,
-): Promise<string | undefined> {
-  const device = deviceOf(port)
-  if (!device) return undefined
-  const self = nameOf(resource)
-  const { uses } = await context.ledger.view(signal, self)
-  const left = uses.find(
-    ({ device: used, holder }) =>
-      used === device && (holder.kind === 'link' || (holder.kind === 'interface' && holder.name === self)),
-  )
+/** A link of somebody else on the device is none of ours; the ledger sees it and hands the device to nobody. */
+async function stillUsed(context: Context, work: Work): Promise<string | undefined> {
+  const { port } = work.report.facts
+  if (!port || port.hostName !== context.host.name || !deviceOf(portFromStatus(port))) return undefined
+  const self = nameOf(work.resource)
+  const view = await context.ledger.view(work.signal, self)
+  const defined = view.uses.find(({ holder }) => holder.kind === 'interface' && holder.name === self)
+  const left = defined?.holder.name ?? leftoverIn(view, context, work)?.name
   return (
     left &&
-    `Port ${portName(port)} is still shown as used by ${left.holder.name}; it is held until libvirt and the kernel show it free`
+    `Port ${port.name} is still shown as used by ${left}; it is held until libvirt and the kernel show it free`
   )
 }
