@@ -13,6 +13,7 @@ import { Runner } from '../reconcile/runner.ts'
 import { DirectoryStore } from '../store/directory/store.ts'
 import type { Key, Store } from '../store/store.ts'
 import type { Context } from './context.ts'
+import { Guests } from './guest.ts'
 import { interfaceReconciler } from './interface/reconcile.ts'
 import { inventoryReconciler } from './inventory.ts'
 import { networkReconciler } from './network/reconcile.ts'
@@ -76,13 +77,15 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
       else runner.add(key)
     }
   }
+  const guests = new Guests(libvirt)
   const context: Context = {
     host: { name: hostName, labels: hostLabels },
     libvirt,
     capabilities: rememberedPerConnection(libvirt, () => readCapabilities(libvirt)),
+    guests,
     store,
     macvtapModes: new MacvtapModes(),
-    ledger: new PortLedger(libvirt, store, hostName),
+    ledger: new PortLedger(libvirt, guests, store, hostName),
     wakes,
     wake,
   }

@@ -4,6 +4,7 @@ import type { HostIdentity } from '../core/host-selector.ts'
 import type { MacvtapModes } from '../host/macvtap-modes.ts'
 import type { LibvirtClient } from '../libvirt/client.ts'
 import type { Key, Store } from '../store/store.ts'
+import type { Guests } from './guest.ts'
 import type { PortLedger } from './port-ledger.ts'
 import type { Wakes } from './wakes.ts'
 
@@ -12,6 +13,7 @@ export interface Context {
   libvirt: LibvirtClient
   /** Of the libvirt that is connected. */
   capabilities(): Promise<Capabilities>
+  guests: Guests
   store: Store
   ledger: PortLedger
   macvtapModes: MacvtapModes

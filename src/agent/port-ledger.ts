@@ -13,7 +13,7 @@ import { readLinks } from '../host/links.ts'
 import { virtualFunctions } from '../host/virtual-functions.ts'
 import type { LibvirtClient } from '../libvirt/client.ts'
 import type { Store } from '../store/store.ts'
-import { readGuest } from './guest.ts'
+import type { Guests } from './guest.ts'
 
 export interface LedgerView {
   uses: Use[]
@@ -23,13 +23,15 @@ export interface LedgerView {
 
 export class PortLedger {
   readonly #libvirt: LibvirtClient
+  readonly #guests: Guests
   readonly #store: Store
   readonly #hostName: string
   /** One allocation at a time, from reading the witnesses to the acknowledged write of the port. */
   readonly #turns = new PQueue({ concurrency: 1 })
 
-  constructor(libvirt: LibvirtClient, store: Store, hostName: string) {
+  constructor(libvirt: LibvirtClient, guests: Guests, store: Store, hostName: string) {
     this.#libvirt = libvirt
+    this.#guests = guests
     this.#store = store
     this.#hostName = hostName
   }
@@ -71,7 +73,7 @@ export class PortLedger {
     // The links first: a macvtap that is made while the definitions are read must not look like nobody's.
     const links = await readLinks(signal)
     const domains = await this.#libvirt.listDomains({ signal })
-    const read = await Promise.all(domains.map((domain) => readGuest(this.#libvirt, domain, signal)))
+    const read = await Promise.all(domains.map((domain) => this.#guests.read(domain, signal)))
     const guests = read.filter((guest) => guest !== undefined)
     const recorded = this.#store
       .list('GuestInterface')

@@ -1,9 +1,9 @@
 /** Everything that a pass over an interface decides by, read afresh from libvirt. */
 import type { GuestInterface } from '../../api/guest-interface.ts'
 import { aliasOf, namespaceOf } from '../../core/identity.ts'
-import type { LibvirtClient } from '../../libvirt/client.ts'
 import type { Domain, DomainInterface } from '../../libvirt/xml/domain.ts'
-import { type ObservedGuest, readGuest } from '../guest.ts'
+import type { Context } from '../context.ts'
+import type { ObservedGuest } from '../guest.ts'
 
 export interface Observed {
   guest: ObservedGuest
@@ -13,11 +13,11 @@ export interface Observed {
 
 /** The guest that the interface names, and the interface in it as far as it is there; undefined when there is no such guest. */
 export async function gather(
-  libvirt: LibvirtClient,
+  context: Context,
   resource: GuestInterface,
   signal: AbortSignal,
 ): Promise<Observed | undefined> {
-  const guest = await findGuest(libvirt, resource, signal)
+  const guest = await findGuest(context, resource, signal)
   if (!guest) return undefined
   const alias = aliasOf(namespaceOf(resource), resource.metadata.name)
   return {
@@ -28,16 +28,19 @@ export async function gather(
 }
 
 /** By the UUID that status remembers where that still fits the reference, since a look-up by name costs a call more. */
-async function findGuest(libvirt: LibvirtClient, { spec, status }: GuestInterface, signal: AbortSignal) {
+async function findGuest(
+  { libvirt, guests }: Context,
+  { spec, status }: GuestInterface,
+  signal: AbortSignal,
+) {
   const { name, uuid } = spec.guest
   const remembered = uuid ?? status?.guestUUID
   // libvirt finds a domain by its UUID alone; name and id go along unread.
-  const guest =
-    remembered && (await readGuest(libvirt, { uuid: remembered, name: name ?? '', id: -1 }, signal))
+  const guest = remembered && (await guests.read({ uuid: remembered, name: name ?? '', id: -1 }, signal))
   if (guest && (uuid || guest.ref.name === name)) return guest
   if (!name) return undefined
   const ref = await libvirt.domainByName(name, { signal })
-  return ref && readGuest(libvirt, ref, signal)
+  return ref && guests.read(ref, signal)
 }
 
 /** Looks at the text first: a guest may have many interfaces, and parsing is what costs. */

@@ -15,7 +15,7 @@ import type { Work } from './work.ts'
 export async function keep(context: Context, work: Work): Promise<Outcome> {
   const { resource, report, signal } = work
   if (resource.spec.hostName && resource.spec.hostName !== context.host.name) return leave(context, work)
-  const observed = await gather(context.libvirt, resource, signal)
+  const observed = await gather(context, resource, signal)
   if (!observed) return guestNotFound(work)
   const { guest } = observed
   report.facts.guestUUID = guest.ref.uuid

@@ -32,7 +32,7 @@ export async function remove(context: Context, work: Work): Promise<Outcome> {
 /** Why the port cannot be freed yet; undefined when nothing of the interface is left. */
 export async function unplug(context: Context, work: Work): Promise<string | undefined> {
   const { resource, report, log, signal } = work
-  const read = () => gather(context.libvirt, resource, signal)
+  const read = () => gather(context, resource, signal)
   const observed = await read()
   const definition = observed?.live?.definition ?? observed?.saved?.definition
   if (observed && definition) {

@@ -34,7 +34,7 @@ export async function bringInSync(
   if (obstacle) report.stopped('Synced', obstacle.reason, obstacle.message)
   if (obstacle && !forNextBoot) return done
   const steps = forNextBoot ? plan.steps.filter(({ target }) => target === 'saved') : plan.steps
-  const read = () => gather(context.libvirt, resource, signal)
+  const read = () => gather(context, resource, signal)
   let after: Observed | undefined = before
   if (steps.length > 0) {
     try {
