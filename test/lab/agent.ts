@@ -47,6 +47,11 @@ export class LabAgent {
     await this.#spawn(entries.agent, more)
   }
 
+  /** Waits until it has read its directories and goes to work: what status says may be from before. */
+  async up(): Promise<void> {
+    while (this.alive && !this.log.some((line) => line.includes('agent runs'))) await delay(10)
+  }
+
   /** An agent that kills itself (SIGKILL) `ms` milliseconds after it has logged its `n`-th step boundary, counted from 1. */
   async startCrashing(n: number, ms = 0): Promise<void> {
     await this.#spawn(entries.crashing, [String(n), String(ms)])

@@ -104,7 +104,7 @@ it('an interface id that nobody gave is made up once', async () => {
   expect(await host.run(`ovs-vsctl get interface ${tap} external_ids:iface-id`)).toBe(`"${interfaceID}"`)
   await agent.kill9()
   await agent.start()
-  await expect.poll(() => agent.log.some((line) => line.includes('libvirt connected'))).toBe(true)
+  await agent.up()
   await agent.reaches('made-up')
   expect(await tapOf('vm4')).toBe(tap)
   expect((await agent.status('made-up')).effective!.virtualPort!.interfaceID).toBe(interfaceID)

@@ -49,6 +49,7 @@ afterAll(() => host?.stop())
 describe('the agent touches nothing', () => {
   beforeEach(async () => {
     await agent.start()
+    await agent.up()
     for (const guest of guests) await agent.reaches(guest)
   })
   afterEach(async () => {
@@ -152,7 +153,7 @@ describe('the agent touches nothing', () => {
 
 it('the change that a swapped ConfigMap brings is made', async () => {
   await agent.start()
-  for (const guest of guests) await agent.reaches(guest)
+  await agent.up()
   const text = await readFile(vm1(), 'utf8')
   const changed = { ...of('vm1').spec, link: { state: 'down' } }
   for (const [version, content] of [

@@ -83,6 +83,7 @@ describe('two passthrough devices', () => {
     await host.virsh('destroy', 'ex2')
     await agent.kill9()
     await agent.start()
+    await agent.up()
     await expect.poll(async () => (await agent.status('ex2')).guestState).toBe('Off')
     await agent.reaches('ex5', 'False PoolExhausted')
     expect(await deviceOf('ex2', 'ex2')).toBe('ex1')

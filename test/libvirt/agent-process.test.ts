@@ -46,7 +46,7 @@ it('--once does what there is to do and exits 0, and 2 while something is not Re
 
 it('a second agent on the host exits 1 and says why; the first goes on', async () => {
   await agent.start()
-  await expect.poll(() => said('agent runs')).toBe(true)
+  await agent.up()
   const other = new LabAgent(host, 'other')
   await other.start()
   expect(await other.ended()).toBe(1)

@@ -100,7 +100,7 @@ it('a refusal stands when the agent is started again', async () => {
   await expect.poll(() => agent.condition('vm1-data', 'Synced')).toMatchObject({ status: 'False' })
   await agent.stop()
   await agent.start()
-  await expect.poll(() => agent.log.some((line) => line.includes('agent runs'))).toBe(true)
+  await agent.up()
   await expect
     .poll(() => agent.condition('vm1-data', 'Ready'))
     .toMatchObject({ status: 'False', reason: 'LiveChangeRefused' })
