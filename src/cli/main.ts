@@ -4,6 +4,7 @@ import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addAgent } from './agent.ts'
 import { addCrds } from './crds.ts'
+import { addResolve } from './resolve.ts'
 import { addStatus } from './status.ts'
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
@@ -17,7 +18,7 @@ const program = new Command('patchbay')
   .exitOverride()
 
 // A command file declares its options here and loads what it works with when it runs: `--help` stays quick.
-for (const add of [addAgent, addStatus, addCrds]) add(program)
+for (const add of [addAgent, addResolve, addStatus, addCrds]) add(program)
 for (const command of program.commands) {
   command
     .helpOption('-h, --help', 'Print this help')

@@ -1,0 +1,38 @@
+/** `patchbay resolve`: what the manifests come to on a host, from the files alone. */
+import type { Command } from 'commander'
+import { addLabel, checkHostName } from './agent.ts'
+import { addFilesOption, readFiles } from './manifest-files.ts'
+import { addOutputOption, defaultFormat, type Format, render } from './output.ts'
+
+interface Options {
+  file: string[]
+  host: string
+  hostLabel?: Record<string, string>
+  output?: Format
+}
+
+export function addResolve(program: Command): void {
+  const command = program
+    .command('resolve')
+    .summary('show what manifests come to on a host: settings, port and libvirt XML')
+    .description(
+      'Shows what each GuestInterface of the manifests comes to on a host: its effective settings with the layer that supplies\n' +
+        "each, the port, and libvirt's XML. Needs neither libvirt nor root: pools are taken as unused, their devices as present.",
+    )
+    .usage('-f PATH... --host NAME [--host-label KEY=VALUE]... [-o table|json|yaml]')
+  addFilesOption(command)
+    .requiredOption('--host <name>', 'the host to resolve for; it need not exist', checkHostName)
+    .option('--host-label <key=value>', 'a label that hostSelectors see; may be repeated', addLabel)
+  addOutputOption(command)
+    .addHelpText(
+      'after',
+      '\nExit code: 0, also when an interface is refused (see "refusal"); 1 when the manifests cannot be read.',
+    )
+    .action(run)
+}
+
+async function run({ file, host, hostLabel = {}, output }: Options): Promise<void> {
+  const { resolveAnswer, resolveTables } = await import('./resolve-answer.ts')
+  const answer = resolveAnswer(await readFiles(file), { name: host, labels: hostLabel })
+  process.stdout.write(await render(answer, output ?? defaultFormat(), () => resolveTables(answer)))
+}
