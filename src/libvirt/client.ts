@@ -2,6 +2,7 @@
  * A host's libvirt: a method for each thing that Patchbay asks of it. It connects again by itself after it lost it.
  * Every method rejects with a LibvirtError, and takes a deadline and an AbortSignal.
  */
+import type { Bandwidth } from '../api/settings.ts'
 import { clientError, isLibvirtError } from './rpc/error.ts'
 import { type CallOptions, LastingSession } from './rpc/lasting-session.ts'
 import { type DomainRef, type NetworkRef, procedures } from './rpc/procedures.ts'
@@ -64,6 +65,8 @@ const affectConfig = 2
 /** VIR_DOMAIN_XML_INACTIVE and VIR_NETWORK_XML_INACTIVE */
 const domainXmlInactive = 2
 const networkXmlInactive = 1
+/** VIR_TYPED_PARAM_UINT */
+const typedUint = 2
 /** VIR_DOMAIN_METADATA_ELEMENT */
 const metadataElement = 2
 const all = { needResults: 1, flags: 0 }
@@ -155,6 +158,30 @@ export class LibvirtClient extends LastingSession {
     options?: CallOptions,
   ): Promise<void> {
     await this.call(procedures.detachDeviceAlias, { domain, alias, flags: affect(scope) }, options)
+  }
+
+  /**
+   * virsh domiftune DOMAIN DEVICE --inbound ... --outbound ... --live: both directions, of which one that is not given has
+   * no limit afterwards. `device`: the link on the host.
+   */
+  async setBandwidth(
+    domain: DomainRef,
+    device: string,
+    bandwidth: Bandwidth | undefined,
+    options?: CallOptions,
+  ): Promise<void> {
+    const { inbound, outbound } = bandwidth ?? {}
+    const rates = {
+      'inbound.average': inbound?.average,
+      'inbound.peak': inbound?.peak,
+      'inbound.burst': inbound?.burst,
+      'inbound.floor': inbound?.floor,
+      'outbound.average': outbound?.average,
+      'outbound.peak': outbound?.peak,
+      'outbound.burst': outbound?.burst,
+    }
+    const params = Object.entries(rates).map(([field, value = 0]) => ({ field, type: typedUint, value }))
+    await this.call(procedures.setInterfaceParams, { domain, device, params, flags: affectLive }, options)
   }
 
   /** The element of this namespace; undefined when there is none. `live` or `saved`, not both. */
@@ -255,6 +282,18 @@ export class LibvirtClient extends LastingSession {
     if (this.networkUpdateSwapped) [command, section] = [section, command]
     const args = { network, command, section, parentIndex, xml, flags: affect(scope) }
     await this.call(procedures.networkUpdate, args, options)
+  }
+
+  // Filters
+
+  /** The filter that is bound to a link of this host, as XML; undefined when none is. virsh nwfilter-binding-dumpxml */
+  async filterBindingXML(device: string, options?: CallOptions): Promise<string | undefined> {
+    const call = this.call(
+      procedures.filterBindingXML,
+      { binding: { device, filter: '' }, flags: 0 },
+      options,
+    )
+    return (await orUndefined(call, 'VIR_ERR_NO_NWFILTER_BINDING'))?.xml
   }
 
   // Node devices

@@ -14,6 +14,8 @@ export const PROTOCOL_VERSION = 1
 export const domain = struct('domain', { name: text, uuid, id: int32() })
 export const network = struct('network', { name: text, uuid })
 export const nodeDevice = struct('node device', { name: text })
+/** libvirt finds a filter's binding by the link alone. */
+const filterBinding = struct('filter binding', { device: text, filter: text })
 export type DomainRef = Infer<typeof domain>
 export type NetworkRef = Infer<typeof network>
 
@@ -21,7 +23,7 @@ type Fields = Record<string, XdrType<unknown>>
 type Values<F extends Fields> = { readonly [K in keyof F]: Infer<F[K]> }
 
 /** The part of libvirt that answers; a daemon of its own where libvirt runs modular. */
-export type Driver = 'domain' | 'network' | 'node-device'
+export type Driver = 'domain' | 'network' | 'node-device' | 'filter'
 
 export interface Procedure<Args, Result> {
   readonly driver: Driver
@@ -56,6 +58,8 @@ const flags = uint32()
 const none = {}
 const list = { needResults: int, flags }
 const deviceChange = { domain, xml: text, flags }
+/** A typed parameter whose `type` is 2, VIR_TYPED_PARAM_UINT: the only one that is sent. */
+const uintParam = struct('parameter', { field: text, type: int, value: uint32() })
 
 // biome-ignore format: a table
 export const procedures = {
@@ -76,6 +80,7 @@ export const procedures = {
   detachDevice:         procedure('domain', 'DOMAIN_DETACH_DEVICE_FLAGS', 161, 'write', deviceChange, none),
   updateDevice:         procedure('domain', 'DOMAIN_UPDATE_DEVICE_FLAGS', 174, 'write', deviceChange, none),
   detachDeviceAlias:    procedure('domain', 'DOMAIN_DETACH_DEVICE_ALIAS', 392, 'write', { domain, alias: text, flags }, none),
+  setInterfaceParams:   procedure('domain', 'DOMAIN_SET_INTERFACE_PARAMETERS', 256, 'write', { domain, device: text, params: array(uintParam, 16), flags }, none),
   setMetadata:          procedure('domain', 'DOMAIN_SET_METADATA', 264, 'write', { domain, type: int, metadata: option(text), key: option(text), uri: option(text), flags }, none),
   getMetadata:          procedure('domain', 'DOMAIN_GET_METADATA', 265, 'read', { domain, type: int, uri: option(text), flags }, { metadata: text }),
 
@@ -90,6 +95,8 @@ export const procedures = {
   networkAutostart:     procedure('network', 'NETWORK_GET_AUTOSTART', 44, 'read', { network }, { autostart: int }),
   setNetworkAutostart:  procedure('network', 'NETWORK_SET_AUTOSTART', 48, 'write', { network, autostart: int }, none),
   networkUpdate:        procedure('network', 'NETWORK_UPDATE', 291, 'write', { network, command: uint32(), section: uint32(), parentIndex: int, xml: text, flags }, none),
+
+  filterBindingXML:     procedure('filter', 'NWFILTER_BINDING_GET_XML_DESC', 398, 'read', { binding: filterBinding, flags }, { xml: text }),
 
   listNodeDevices:      procedure('node-device', 'CONNECT_LIST_ALL_NODE_DEVICES', 285, 'read', list, { devices: array(nodeDevice, 65_536), count: uint32() }),
   nodeDeviceXML:        procedure('node-device', 'NODE_DEVICE_GET_XML_DESC', 114, 'read', { name: text, flags }, { xml: text }),

@@ -5,6 +5,7 @@
 import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type CallLimits, Connection } from './connection.ts'
+import { clientError } from './error.ts'
 import { eventFromFrame, type LibvirtEvent, watchEvents } from './events.ts'
 import type { Frame } from './frame.ts'
 import type { KeepaliveOptions } from './keepalive.ts'
@@ -31,6 +32,9 @@ interface DaemonConnections {
   writes: Connection
 }
 
+/** A host without filters has no daemon for them where libvirt runs modular. */
+type ByDriver = Record<Exclude<Driver, 'filter'>, DaemonConnections> & { filter?: DaemonConnections }
+
 const openingDeadline = 10_000
 /** VIR_DRV_FEATURE_NETWORK_UPDATE_HAS_CORRECT_ORDER */
 const featureNetworkUpdateOrder = 16
@@ -44,7 +48,7 @@ export class Session {
   readonly networkUpdateSwapped: boolean
 
   readonly #connections: readonly Connection[]
-  readonly #byDriver: Readonly<Record<Driver, DaemonConnections>>
+  readonly #byDriver: Readonly<ByDriver>
 
   /** Rejects with a LibvirtError, and then leaves nothing open. */
   static async open(options: SessionOptions, signal?: AbortSignal): Promise<Session> {
@@ -56,7 +60,7 @@ export class Session {
         const connections = await openDaemon(daemon, options, opened, signal)
         for (const driver of daemon.drivers) byDriver[driver] = connections
       }
-      const complete = byDriver as Record<Driver, DaemonConnections>
+      const complete = byDriver as ByDriver
       const { supported } = await complete.network.reads.call(
         procedures.supportsFeature,
         { feature: featureNetworkUpdateOrder },
@@ -71,7 +75,7 @@ export class Session {
 
   private constructor(
     connections: readonly Connection[],
-    byDriver: Readonly<Record<Driver, DaemonConnections>>,
+    byDriver: Readonly<ByDriver>,
     networkUpdateSwapped: boolean,
   ) {
     this.#connections = connections
@@ -84,7 +88,13 @@ export class Session {
   }
 
   call<Args, Result>(procedure: Procedure<Args, Result>, args: Args, options: CallLimits): Promise<Result> {
-    const { reads, writes } = this.#byDriver[procedure.driver]
+    const { driver } = procedure
+    const connections = this.#byDriver[driver]
+    if (!connections) {
+      const why = `no daemon of libvirt's serves its ${driver} driver on this host`
+      return Promise.reject(clientError('NOT_CONNECTED', 'retryable', why, { procedure: procedure.name }))
+    }
+    const { reads, writes } = connections
     return (procedure.writes ? writes : reads).call(procedure, args, options)
   }
 
@@ -115,14 +125,19 @@ async function openDaemon(
 
 /** Which daemons serve here; the sockets' names are those of libvirt's own units. */
 async function findDaemons(socket: string, uri: string): Promise<Daemon[]> {
-  const everything: readonly Driver[] = ['domain', 'network', 'node-device']
+  const everything: readonly Driver[] = ['domain', 'network', 'node-device', 'filter']
   if (!(await isDirectory(socket))) return [{ path: socket, uri, drivers: everything }]
   const modular: Daemon[] = [
     { path: join(socket, 'virtqemud-sock'), uri: 'qemu:///system', drivers: ['domain'] },
     { path: join(socket, 'virtnetworkd-sock'), uri: 'network:///system', drivers: ['network'] },
     { path: join(socket, 'virtnodedevd-sock'), uri: 'nodedev:///system', drivers: ['node-device'] },
   ]
-  if (await exists(modular[0]!.path)) return modular
+  if (await exists(modular[0]!.path)) {
+    // Not every host has filters.
+    const filters = join(socket, 'virtnwfilterd-sock')
+    if (await exists(filters)) modular.push({ path: filters, uri: 'nwfilter:///system', drivers: ['filter'] })
+    return modular
+  }
   return [{ path: join(socket, 'libvirt-sock'), uri, drivers: everything }]
 }
 
