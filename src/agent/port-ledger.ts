@@ -75,16 +75,15 @@ export class PortLedger {
     const domains = await this.#libvirt.listDomains({ signal })
     const read = await Promise.all(domains.map((domain) => this.#guests.read(domain, signal)))
     const guests = read.filter((guest) => guest !== undefined)
-    const recorded = this.#store
-      .list('GuestInterface')
-      .flatMap((resource) => recordOf(resource, this.#hostName, without))
+    const resources = this.#store.list('GuestInterface')
+    const recorded = resources.flatMap((resource) => recordOf(resource, this.#hostName, without))
     const witnesses = guests.map(({ ref, live, saved }) => ({
       name: ref.name,
       uuid: ref.uuid,
       ...witnessOf([live, saved]),
     }))
     return {
-      uses: usesOf({ guests: witnesses, links, recorded }),
+      uses: usesOf({ guests: witnesses, links, recorded, belonging: resources.map(belongingOf) }),
       links,
       guests: guests.map(({ ref, running }) => ({ name: ref.name, uuid: ref.uuid, running })),
     }
@@ -137,8 +136,12 @@ function recordOf(resource: GuestInterface, hostName: string, without: string | 
   const port = resource.status?.port
   const key = nameOf(resource)
   if (!port || port.hostName !== hostName || key === without) return []
-  const { guestUUID, effective } = resource.status ?? {}
-  return [{ key, guestUUID, port: portFromStatus(port), virtualPortType: effective?.virtualPort?.type }]
+  return [{ key, port: portFromStatus(port), virtualPortType: resource.status?.effective?.virtualPort?.type }]
+}
+
+function belongingOf(resource: GuestInterface) {
+  const uuid = resource.status?.guestUUID
+  return { key: nameOf(resource), guest: uuid ? { uuid } : resource.spec.guest }
 }
 
 /** A device that the interface names itself is the user's choice; only one that somebody has to himself is refused. */

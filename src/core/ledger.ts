@@ -33,7 +33,9 @@ export interface Witnesses {
   guests: WitnessedGuest[]
   links: Link[]
   /** The ports that status records, by namespace/name. */
-  recorded: { key: string; guestUUID?: string; port: Port; virtualPortType?: VirtualPortType }[]
+  recorded: { key: string; port: Port; virtualPortType?: VirtualPortType }[]
+  /** Which guest each interface belongs to: by the UUID that status remembers, else as its manifest names the guest. */
+  belonging: { key: string; guest: { uuid?: string; name?: string } }[]
 }
 
 /** passthrough, assigned functions, and private with 802.1Qbh have a device to themselves (libvirt's rule for its pools). */
@@ -49,7 +51,7 @@ export function deviceOf(port: Port): string | undefined {
   return undefined
 }
 
-export function usesOf({ guests, links, recorded }: Witnesses): Use[] {
+export function usesOf({ guests, links, recorded, belonging }: Witnesses): Use[] {
   const uses = new Map<string, Use>()
   const otherNames = otherNamesOf(links)
   const add = (device: string, holder: Holder, exclusive: boolean) => {
@@ -61,7 +63,7 @@ export function usesOf({ guests, links, recorded }: Witnesses): Use[] {
     }
   }
 
-  const guestOf = new Map(recorded.map(({ key, guestUUID }) => [key, guestUUID]))
+  const guestOf = new Map(belonging.map(({ key, guest }) => [key, guest]))
   const explained = new Set<string>()
   const plugged = new Set<string>()
   for (const guest of guests) {
@@ -70,7 +72,7 @@ export function usesOf({ guests, links, recorded }: Witnesses): Use[] {
       if (!device) continue
       const ours = keyOfAlias(alias)
       // A guest that was copied from one of ours has our alias too, and is somebody else's.
-      const copied = ours !== undefined && (guestOf.get(ours) ?? guest.uuid) !== guest.uuid
+      const copied = ours !== undefined && !isNamedBy(guestOf.get(ours), guest)
       const holder: Holder =
         ours !== undefined && !copied
           ? { kind: 'interface', name: ours }
@@ -100,6 +102,12 @@ export function usesOf({ guests, links, recorded }: Witnesses): Use[] {
     else add(lower, { kind: 'link', name }, mode === 'passthrough')
   }
   return [...uses.values()]
+}
+
+/** Of an interface that no manifest tells of any more nobody knows whose it is: its alias is taken at its word. */
+function isNamedBy(named: { uuid?: string; name?: string } | undefined, guest: WitnessedGuest): boolean {
+  if (named?.uuid !== undefined) return named.uuid.toLowerCase() === guest.uuid
+  return named?.name === undefined || named.name === guest.name
 }
 
 /** A link by its PCI address and a function by its links (a card may have two at one address). */

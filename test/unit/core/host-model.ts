@@ -85,10 +85,9 @@ export class HostModel {
         ...this.strays,
       ],
       recorded: this.ours.flatMap((each) =>
-        each.recorded && shown(each, 'status')
-          ? [{ key: each.key, guestUUID: each.key, port: each.recorded }]
-          : [],
+        each.recorded && shown(each, 'status') ? [{ key: each.key, port: each.recorded }] : [],
       ),
+      belonging: this.ours.map(({ key }) => ({ key, guest: { uuid: key } })),
     }
   }
 

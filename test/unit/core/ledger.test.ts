@@ -40,7 +40,7 @@ const guest = (name: string, ...interfaces: InterfaceDefinition[]) => ({
   interfaces,
   assignedDevices: [],
 })
-const recorded = (port: Port, key = 'default/vm1', guestUUID = 'g') => ({ key, guestUUID, port })
+const recorded = (port: Port, key = 'default/vm1') => ({ key, port })
 
 test.each<[string, Partial<Witnesses>, Use[]]>([
   ['nobody says anything', { links: [link('eth1')] }, []],
@@ -76,10 +76,25 @@ test.each<[string, Partial<Witnesses>, Use[]]>([
   ],
   [
     'a guest copied from ours, its alias and all',
-    { guests: [guest('copy', ours(own))], recorded: [recorded(own)] },
+    {
+      guests: [guest('copy', ours(own))],
+      recorded: [recorded(own)],
+      belonging: [{ key: 'default/vm1', guest: { uuid: 'G' } }],
+    },
     [
       { device: 'eth1', holder: { kind: 'guest', name: 'copy' }, exclusive: true },
       { device: 'eth1', holder: vm1, exclusive: true },
+    ],
+  ],
+  [
+    'a guest copied from ours, of an interface that was never looked at or is forgotten',
+    {
+      guests: [guest('copy', ours(own)), guest('g', ours(shared))],
+      belonging: [{ key: 'default/vm1', guest: { name: 'g' } }],
+    },
+    [
+      { device: 'eth1', holder: { kind: 'guest', name: 'copy' }, exclusive: true },
+      { device: 'eth1', holder: vm1, exclusive: false },
     ],
   ],
   [
@@ -176,7 +191,7 @@ test.each<[string, Partial<Witnesses>, Use[]]>([
     [],
   ],
 ])('%s', (_, witnesses, uses) => {
-  expect(usesOf({ guests: [], links: [], recorded: [], ...witnesses })).toEqual(uses)
+  expect(usesOf({ guests: [], links: [], recorded: [], belonging: [], ...witnesses })).toEqual(uses)
 })
 
 describe('whatever happens on the host', () => {
