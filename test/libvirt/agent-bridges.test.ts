@@ -119,6 +119,16 @@ it('a tap that somebody took out of its bridge is told', async () => {
   await agent.reaches('own')
 })
 
+it('a replug is not stopped by the tap of the interface itself', async () => {
+  const own = { source: { bridge: { name: 'br0' } }, targetDevice: 'vm2lan' }
+  await agent.apply(guestInterface('own', 'vm2', { ...own, model: 'e1000e', updatePolicy: 'Replug' }))
+  // As far as it goes with a guest that has halted.
+  await agent.reaches('own', 'False GuestNotReleasing')
+  await agent.apply(guestInterface('own', 'vm2', own))
+  await agent.reaches('own')
+  expect(await tapOf('vm2')).toBe('vm2lan')
+})
+
 it('another bridge is refused while the guest runs, and nothing is touched', async () => {
   await addBridge(host, 'br1')
   const before = await host.virsh('dumpxml', 'vm1')

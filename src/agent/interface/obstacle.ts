@@ -20,7 +20,7 @@ export async function plugObstacle(
   if (conflict || !into.includes('live')) return conflict
   const replugs = plan.steps.some(({ action, target }) => action === 'Detach' && target === 'live')
   return (
-    targetDeviceExists(effective) ??
+    targetDeviceExists(observed, effective) ??
     deviceNotFound(effective) ??
     (await networkNotActive(effective, libvirt, signal)) ??
     (replugs ? undefined : noFreeSlot(observed, effective))
@@ -46,9 +46,12 @@ function macConflict(
   }
 }
 
-/** A failed plug would take a link away that was there before. */
-function targetDeviceExists({ settings: { targetDevice } }: InterfaceDefinition): Refusal | undefined {
-  if (!targetDevice || !readLink(targetDevice)) return undefined
+/** A failed plug would take a link away that was there before. The interface's own is unplugged first. */
+function targetDeviceExists(
+  { live }: Observed,
+  { settings: { targetDevice } }: InterfaceDefinition,
+): Refusal | undefined {
+  if (!targetDevice || live?.definition.device === targetDevice || !readLink(targetDevice)) return undefined
   return {
     reason: 'TargetDeviceExists',
     field: 'targetDevice',
