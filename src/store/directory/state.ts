@@ -14,7 +14,10 @@ import { createHash } from 'node:crypto'
 import fs from 'node:fs'
 import { basename, dirname, join } from 'node:path'
 import { z } from 'zod'
+import { condition } from '../../api/conditions.ts'
+import { portStatus } from '../../api/guest-interface.ts'
 import { apiVersion } from '../../api/resource.ts'
+import { portFromStatus } from '../../core/port.ts'
 import type { Key, Resources, StoredKind } from '../store.ts'
 
 export const storedKinds = [
@@ -39,6 +42,21 @@ export interface Problem {
 /** A name that is a file name of its own, in its directory. Kubernetes takes fewer. */
 const fileSafe = /^[^./\0][^/\0]*$/
 
+/** What passes go by: one port that nobody can read would keep the ledger from every interface. */
+const storedStatus = z.looseObject({
+  port: portStatus.loose().refine(isComplete, { error: 'is no port', abort: true }).optional(),
+  conditions: z.array(condition.loose()).optional(),
+})
+
+function isComplete(port: z.infer<typeof portStatus>): boolean {
+  try {
+    portFromStatus(port)
+    return true
+  } catch {
+    return false
+  }
+}
+
 /** What must hold for a file to be taken as an object at all; newer fields are kept as they are. */
 const storedObject = z.looseObject({
   apiVersion: z.literal(apiVersion),
@@ -52,7 +70,7 @@ const storedObject = z.looseObject({
     deletionTimestamp: z.string().optional(),
   }),
   spec: z.looseObject({}),
-  status: z.looseObject({}).optional(),
+  status: storedStatus.optional(),
 })
 
 export function keyOf(object: StoredObject): Key {

@@ -168,9 +168,12 @@ export class DirectoryStore implements Store {
   async release(key: Key): Promise<void> {
     const entry = this.#entries.get(keyString(key))
     if (entry?.object === undefined) return
-    await this.#inTurn(entry, () => this.#state.remove(key))
-    entry.object = undefined
-    entry.unwritten = false
+    await this.#inTurn(entry, async () => {
+      await this.#state.remove(key)
+      // Still in its turn: a write that waits for the next one would bring the file back.
+      entry.object = undefined
+      entry.unwritten = false
+    })
     // Its manifest may be back already: then it begins a new life.
     if (this.#judge(entry, entry.claims)) this.#tell([entry])
     if (entry.claims.length === 0) this.#entries.delete(keyString(key))
@@ -234,7 +237,7 @@ export class DirectoryStore implements Store {
       await this.#manifests.read(suspects, watch)
       this.#settle(watch)
     } catch (error) {
-      this.#log.error({ error }, 'cannot read manifests, will look again')
+      this.#log.error({ err: error }, 'cannot read manifests, will look again')
     }
   }
 
@@ -334,7 +337,7 @@ export class DirectoryStore implements Store {
         if (!this.#entries.has(id)) await this.#state.remove(entry.key)
       })
     } catch (error) {
-      this.#log.error({ key: id, error }, 'cannot remove state')
+      this.#log.error({ key: id, err: error }, 'cannot remove state')
     }
   }
 
@@ -365,7 +368,7 @@ export class DirectoryStore implements Store {
           if (entry.unwritten && entry.object) await this.#write(entry, entry.object, entry.object, false)
         })
       } catch (error) {
-        this.#log.error({ key: keyString(entry.key), error }, 'cannot write state')
+        this.#log.error({ key: keyString(entry.key), err: error }, 'cannot write state')
       }
     }
   }

@@ -138,6 +138,10 @@ describe('what is found', () => {
       'a name that leads out',
       '{"apiVersion":"patchbay.dev/v1alpha1","kind":"Network","metadata":{"name":"../x"},"spec":{}}',
     ],
+    [
+      'a port that nobody can read',
+      '{"apiVersion":"patchbay.dev/v1alpha1","kind":"GuestInterface","metadata":{"name":"a","namespace":"default","uid":"1","generation":1,"creationTimestamp":"t"},"spec":{},"status":{"port":{"kind":"direct","name":"eth1","hostName":"h"}}}',
+    ],
     ['not even text', '\u0000\u0001\ufffd'],
   ]
   test.each(bad)('a file that is %s is set aside with its content, and the others load', async (_, text) => {

@@ -265,6 +265,17 @@ describe('removal', () => {
     expect(again.store.list('GuestInterface').map(({ metadata }) => metadata.name)).toEqual(['b'])
   })
 
+  test('a write that waits while an interface is released does not bring its file back', async () => {
+    const at = place()
+    fs.writeFileSync(join(at.manifests, 'a.yaml'), interfaceManifest('a'))
+    const { store } = await start(at)
+    await store.writeStatus(nic('a'), { guestState: 'Running' })
+    const released = store.release(nic('a'))
+    await expect(store.writeStatus(nic('a'), { guestState: 'Off' })).rejects.toThrow('not there any more')
+    await released
+    expect(fs.existsSync(join(at.state, 'guestinterface/default/a.json'))).toBe(false)
+  })
+
   test('a network whose manifest is gone just goes', async () => {
     const at = place()
     fs.writeFileSync(join(at.manifests, 'n.yaml'), networkManifest('net'))
