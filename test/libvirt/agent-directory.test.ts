@@ -95,6 +95,26 @@ describe('the agent touches nothing', () => {
     await writeFile(vm1(), text)
   })
 
+  it('when the manifest of a Network is not valid any more, or there are two: its Network says so', async () => {
+    const file = manifest('Network-pt.yaml')
+    const text = await readFile(file, 'utf8')
+    const says = async () =>
+      (await agent.stored('Network', 'pt'))?.status?.conditions?.find(({ type }) => type === 'Ready')
+    await writeFile(file, text.replace('passthrough', 'passthru'))
+    await expect
+      .poll(says)
+      .toMatchObject({ status: 'False', reason: 'InvalidManifest', message: expect.stringContaining('mode') })
+    await writeFile(file, text)
+    await expect.poll(says).toMatchObject({ status: 'True', reason: 'Accepted' })
+    await writeFile(manifest('again.yaml'), text)
+    await expect
+      .poll(says)
+      .toMatchObject({ reason: 'InvalidManifest', message: expect.stringContaining('again.yaml') })
+    await untouched()
+    await rm(manifest('again.yaml'))
+    await expect.poll(says).toMatchObject({ status: 'True' })
+  })
+
   it('when files are renamed and moved', async () => {
     await rename(vm1(), manifest('other.json'))
     await untouched()

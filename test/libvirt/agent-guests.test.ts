@@ -5,7 +5,7 @@ import { LabAgent } from '../lab/agent.ts'
 import { defineGuest, guestXML, startGuest } from '../lab/guest.ts'
 import { LabHost } from '../lab/host.ts'
 import { guestInterface, inNetwork, type Manifest, pool } from '../lab/manifests.ts'
-import { addVethPool } from '../lab/pool.ts'
+import { addBridge, addVethPool } from '../lab/pool.ts'
 import { interfaces, linkNames, macvtaps } from '../lab/world.ts'
 
 let host: LabHost
@@ -110,6 +110,24 @@ it('NextBoot changes the saved definition, and the guest takes it over when it s
   await host.virsh('destroy', 'boot')
   await agent.remove(of('boot', { updatePolicy: 'NextBoot', model: 'e1000e' }))
   await forgotten('boot')
+})
+
+it('NextBoot to another kind of port leaves the running guest on the one that it has', async () => {
+  await addBridge(host, 'br0')
+  await startGuest(host, { name: 'kind' })
+  await agent.apply(of('kind'))
+  await agent.reaches('kind')
+  const before = await interfaces(host, 'kind', 'live')
+  const moved = { updatePolicy: 'NextBoot', source: { bridge: { name: 'br0' } } }
+  await agent.apply(of('kind', moved))
+  await agent.reaches('kind')
+  expect(await agent.condition('kind', 'RestartRequired')).toMatchObject({ status: 'True' })
+  expect(await interfaces(host, 'kind', 'live')).toEqual(before)
+  expect((await interfaces(host, 'kind', 'saved'))[0]).toContain("<source bridge='br0'/>")
+  await host.virsh('destroy', 'kind')
+  await agent.remove(of('kind', moved))
+  await forgotten('kind')
+  await host.run('ip link delete br0')
 })
 
 it('a transient guest has it while it runs', async () => {

@@ -27,17 +27,20 @@ export async function gather(
   }
 }
 
-/** By the UUID that status remembers where that still fits the reference, since a look-up by name costs a call more. */
+/**
+ * By the UUID that status remembers where that still fits the reference, since a look-up by name costs a call more. An interface
+ * that is going is taken out of the guest that has it, also of one that was renamed.
+ */
 async function findGuest(
   { libvirt, guests }: Context,
-  { spec, status }: GuestInterface,
+  { metadata, spec, status }: GuestInterface,
   signal: AbortSignal,
 ) {
   const { name, uuid } = spec.guest
   const remembered = uuid ?? status?.guestUUID
   // libvirt finds a domain by its UUID alone; name and id go along unread.
   const guest = remembered && (await guests.read({ uuid: remembered, name: name ?? '', id: -1 }, signal))
-  if (guest && (uuid || guest.ref.name === name)) return guest
+  if (guest && (uuid || metadata.deletionTimestamp || guest.ref.name === name)) return guest
   if (!name) return undefined
   const ref = await libvirt.domainByName(name, { signal })
   return ref && guests.read(ref, signal)

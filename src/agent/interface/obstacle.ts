@@ -1,6 +1,7 @@
 /** What stands in the way of plugging an interface, seen before libvirt is asked. */
 import type { ChangePlan, Target } from '../../core/change-plan.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
+import { interfaceOfAlias } from '../../core/identity.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import { readLink } from '../../host/link-state.ts'
 import type { LibvirtClient } from '../../libvirt/client.ts'
@@ -30,11 +31,12 @@ export async function plugObstacle(
 function macConflict(
   into: Target[],
   { guest }: Observed,
-  { settings, alias }: InterfaceDefinition,
+  { settings }: InterfaceDefinition,
 ): Refusal | undefined {
   const others = into.flatMap((target) => guest[target]?.interfaces ?? [])
+  // Several of ours may have one address: each is known by its alias.
   const same = others.some(
-    ({ definition }) => definition.settings.mac === settings.mac && definition.alias !== alias,
+    ({ definition }) => definition.settings.mac === settings.mac && !interfaceOfAlias(definition.alias),
   )
   if (!same) return undefined
   return {

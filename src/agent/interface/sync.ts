@@ -62,9 +62,9 @@ async function verify(
   const { report } = work
   const left = planFor(work, after, effective)
   report.planned(left)
-  const problems = after.live
-    ? await verifyOnHost(after.live.definition, effective, context, work.signal)
-    : []
+  // With a change that waits for the next start the running guest keeps the port that it is plugged into.
+  const inForce = left.verdict === 'NextBoot' && after.live ? after.live.definition : effective
+  const problems = after.live ? await verifyOnHost(after.live.definition, inForce, context, work.signal) : []
   if (left.steps.length > 0) {
     const fields = left.differences.map(({ field }) => field).join(', ') || left.verdict
     problems.push(`libvirt reported success, but its definition still differs: ${fields}`)

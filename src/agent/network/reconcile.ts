@@ -15,12 +15,7 @@ export function networkReconciler({ store, host }: Context): Reconcile<NetworkKe
   return async (key) => {
     const resource = store.get(key.kind, key.name)
     if (!resource) return done
-    const elsewhere = !selects(resource.spec.hostSelector, labelsOf(host))
-    const check = elsewhere
-      ? accepted(`Does not select host ${host.name}`)
-      : resource.kind === 'Network'
-        ? checkNetwork(resource)
-        : checkPortGroup(resource)
+    const check = rejected(key) ?? checkResource(resource)
     const generation = resource.metadata.generation ?? 0
     const conditions = readiness(
       check,
@@ -30,6 +25,19 @@ export function networkReconciler({ store, host }: Context): Reconcile<NetworkKe
     )
     await store.writeStatus(key, { ...resource.status, observedGeneration: generation, conditions })
     return done
+  }
+
+  /** The last accepted manifest stays in force; that a newer one is not must not look like success. */
+  function rejected(key: NetworkKey): Check | undefined {
+    const rejection = store.rejection(key)
+    return rejection && { status: 'False', reason: 'InvalidManifest', message: rejection.message }
+  }
+
+  function checkResource(resource: Network | PortGroup): Check {
+    if (!selects(resource.spec.hostSelector, labelsOf(host))) {
+      return accepted(`Does not select host ${host.name}`)
+    }
+    return resource.kind === 'Network' ? checkNetwork(resource) : checkPortGroup(resource)
   }
 
   function checkNetwork(network: Network): Check {
