@@ -3,17 +3,22 @@
  * definition are each planned from their own state; all or nothing: one refused setting of the running guest and no step is left.
  */
 import type { Difference, Verdict } from '../api/guest-interface.ts'
+import { type ChangeCapabilities, judge, plugged } from './change-table.ts'
 import type { InterfaceDefinition } from './definition.ts'
-import { type ComparedField, differencesOf, type FieldDifference } from './differences.ts'
-import type { Port } from './port.ts'
+import { type ComparedField, differencesOf, type FieldDifference, settingOf } from './differences.ts'
 
 export type Target = 'live' | 'saved'
 
 /** Each step is safe to repeat: the loop reads and plans again after any interruption. */
-export type Step =
-  | { action: 'Attach'; target: Target }
-  | { action: 'Update'; target: Target; fields: string[] }
-  | { action: 'Detach'; target: Target }
+export type Step = { action: 'Attach'; target: Target } | ChangeStep | { action: 'Detach'; target: Target }
+
+/** Changes these fields of an interface that stays. Reattach: its tap is plugged into another bridge, or anew. */
+export interface ChangeStep {
+  action: 'Update' | 'Reattach'
+  target: Target
+  /** Paths such as virtualPort.profileID. */
+  fields: string[]
+}
 
 export interface ChangePlan {
   verdict: Verdict
@@ -30,61 +35,7 @@ export interface ChangeInput {
   saved?: InterfaceDefinition
   effective: InterfaceDefinition
   updatePolicy: 'Live' | 'Replug' | 'NextBoot'
-}
-
-/** What a running guest's interface allows: a row of the change table. */
-interface Row {
-  verdict: 'InPlace' | 'Refused'
-  reason: string
-}
-
-const fixedAtPlug: Partial<Record<ComparedField, string>> = {
-  mac: 'The MAC address is fixed when the NIC is plugged',
-  model: 'The device model is fixed when the NIC is plugged',
-  driver: "The driver's options are fixed when the NIC is plugged",
-  mtu: 'The MTU is fixed when the NIC is plugged',
-  targetDevice: 'The name of the tap is fixed when the NIC is plugged',
-  address: 'The PCI address is fixed when the NIC is plugged',
-  bootOrder: 'The boot order is read when the guest starts',
-  rom: 'The option ROM is fixed when the NIC is plugged',
-}
-
-const notByThisVersion: Partial<Record<ComparedField, string>> = {
-  virtualPort: 'This version does not change a virtual port on a running NIC',
-  vlan: 'This version does not change the VLAN of a running NIC',
-  bandwidth: 'This version does not change the bandwidth of a running NIC',
-  filter: 'This version does not change the filter of a running NIC',
-  coalesce: 'This version does not change the coalescing of a running NIC',
-  portIsolation: 'This version does not change the isolation of a running NIC',
-  trustGuestRxFilters: 'This version does not change the receive filters of a running NIC',
-}
-
-/** Kinds of ports of which nothing can be changed once they are plugged, not even the link state. */
-const untouchable: ReadonlySet<Port['kind']> = new Set(['hostdev', 'vdpa', 'vhostuser'])
-
-function rowFor({ setting, field }: FieldDifference, from: Port, to: Port): Row {
-  if (setting === 'source') return { verdict: 'Refused', reason: whyNotMoved(field, from, to) }
-  const plugged = fixedAtPlug[setting]
-  if (plugged) return { verdict: 'Refused', reason: plugged }
-  if (untouchable.has(from.kind)) {
-    return { verdict: 'Refused', reason: `Nothing of a ${from.kind} NIC can be changed while the guest runs` }
-  }
-  const later = notByThisVersion[setting]
-  return later
-    ? { verdict: 'Refused', reason: later }
-    : { verdict: 'InPlace', reason: 'The guest sees its carrier change' }
-}
-
-function whyNotMoved(field: string, from: Port, to: Port): string {
-  if (field === 'source.portGroup') return 'libvirt reads the port group when the NIC is plugged'
-  if (onBridge(from) && onBridge(to)) return 'This version does not move a running NIC to another bridge'
-  return from.kind === 'direct' && to.kind === 'direct'
-    ? 'A macvtap cannot change its device or mode once made'
-    : 'QEMU cannot swap the back end of a running NIC'
-}
-
-function onBridge({ kind }: Port): boolean {
-  return kind === 'bridge' || kind === 'network'
+  capabilities: ChangeCapabilities
 }
 
 export function planChange(input: ChangeInput): ChangePlan {
@@ -131,27 +82,80 @@ function planSaved({ saved, effective }: ChangeInput): Side {
 }
 
 function planLive(input: ChangeInput & { live: InterfaceDefinition }, saved: Side): ChangePlan {
-  const { live, effective, updatePolicy, persistent } = input
+  const { live, effective, updatePolicy, persistent, capabilities } = input
   const found = differencesOf(live, effective)
-  const rows = found.map((difference) => ({
-    difference,
-    row: rowFor(difference, live.port, effective.port),
-  }))
-  const refused = rows.some(({ row }) => row.verdict === 'Refused')
-  if (refused && updatePolicy === 'NextBoot' && persistent) return atNextBoot(saved, found)
-  if (refused && updatePolicy === 'Replug') return replugged(saved, found)
+  const sides = { from: plugged(live), to: plugged(effective), capabilities }
+  const judgements = found.map((difference) => ({ difference, ...judge({ difference, ...sides }) }))
+  const isRefused = judgements.some(({ verdict }) => verdict === 'Refused')
+  if (isRefused && updatePolicy === 'NextBoot' && persistent) return atNextBoot(saved, found)
+  if (isRefused && updatePolicy === 'Replug') return replugged(saved, found)
   const differences = [
-    ...rows.map(({ difference, row }) => {
-      const reason = row.verdict === 'Refused' ? `${row.reason}; ${insteadOf(persistent)}` : row.reason
-      return judged(difference, row.verdict, reason)
-    }),
+    ...judgements.map(({ difference, verdict, reason }) =>
+      judged(difference, verdict, verdict === 'Refused' ? `${reason}; ${insteadOf(persistent)}` : reason),
+    ),
     ...savedOnly(saved, found),
   ]
-  if (refused) return { verdict: 'Refused', steps: [], differences }
-  const change: Step[] =
-    found.length > 0 ? [{ action: 'Update', target: 'live', fields: found.map(({ field }) => field) }] : []
-  const steps = [...change, ...saved.steps]
-  return { verdict: steps.length > 0 ? 'InPlace' : 'None', steps, differences }
+  if (isRefused) return { verdict: 'Refused', steps: [], differences }
+  const movesSwitch = sides.from.switch !== sides.to.switch
+  const steps = [...liveSteps(judgements, movesSwitch), ...saved.steps]
+  const reattaches = steps.some(({ action }) => action === 'Reattach')
+  return {
+    verdict: reattaches ? 'Reattach' : steps.length > 0 ? 'InPlace' : 'None',
+    steps,
+    differences,
+  }
+}
+
+/** What is changed by one update each, in this order. */
+const separately: readonly (readonly ComparedField[])[] = [
+  // What fails most often comes first, when there is little to undo yet.
+  ['bandwidth'],
+  ['filter'],
+  ['portIsolation'],
+  ['coalesce'],
+  ['trustGuestRxFilters'],
+  ['source', 'virtualPort', 'vlan'],
+  // A guest sees carrier only once all else is as it should be.
+  ['link'],
+]
+/** Moving to another kind of switch takes away what that has not, and brings what this has not: no definition in between has both. */
+const withMove: readonly ComparedField[] = ['filter', 'portIsolation', 'coalesce']
+
+/**
+ * libvirt carries out an update of several settings one by one and stops where one fails, its definition as before and the host
+ * half-way. One update for each leaves nothing behind that its definition doesn't show, and nothing that cannot be undone by another.
+ */
+function liveSteps(
+  judgements: { difference: FieldDifference; verdict: Verdict }[],
+  movesSwitch: boolean,
+): ChangeStep[] {
+  const changes = judgements.filter(({ verdict }) => verdict !== 'None')
+  const groupOf = ({ setting }: FieldDifference) =>
+    separately.findIndex((group) =>
+      group.includes(movesSwitch && withMove.includes(setting) ? 'source' : setting),
+    )
+  return separately.flatMap((_, group): ChangeStep[] => {
+    const own = changes.filter(({ difference }) => groupOf(difference) === group)
+    if (own.length === 0) return []
+    const action = own.some(({ verdict }) => verdict === 'Reattach') ? 'Reattach' : 'Update'
+    return [{ action, target: 'live', fields: own.map(({ difference }) => difference.field) }]
+  })
+}
+
+/** A running interface as it is once these fields of it are changed. */
+export function changed(
+  live: InterfaceDefinition,
+  effective: InterfaceDefinition,
+  { fields }: ChangeStep,
+): InterfaceDefinition {
+  const next = { ...live, settings: { ...live.settings } }
+  for (const setting of new Set(fields.map(settingOf))) {
+    if (setting !== 'source') Object.assign(next.settings, { [setting]: effective.settings[setting] })
+  }
+  if (!fields.some((field) => settingOf(field) === 'source')) return next
+  // The port that libvirt itself had allocated belonged to what it leaves.
+  const { portId: _, network: __, portGroup: ___, ...rest } = next
+  return { ...rest, port: effective.port, ...(effective.portGroup && { portGroup: effective.portGroup }) }
 }
 
 function replugged(saved: Side, found: FieldDifference[]): ChangePlan {

@@ -8,7 +8,7 @@ export type ComparedField = keyof InterfaceSettings | 'source'
 export interface FieldDifference {
   /** Path such as virtualPort.profileID. */
   field: string
-  /** The first part of the path: what the change table speaks of. */
+  /** The first part of the path. */
   setting: ComparedField
   /** Empty when absent. */
   observed: string
@@ -29,10 +29,14 @@ export function differencesOf(
   for (const field of [...new Set([...left.keys(), ...right.keys()])].sort()) {
     if (!right.has(field) && filledInByLibvirt.has(field)) continue
     const [was, wanted] = [left.get(field) ?? '', right.get(field) ?? '']
-    const setting = field.split('.')[0] as ComparedField
-    if (was !== wanted) found.push({ field, setting, observed: was, effective: wanted })
+    if (was !== wanted) found.push({ field, setting: settingOf(field), observed: was, effective: wanted })
   }
   return found
+}
+
+/** The first part of a path: what the change table speaks of. */
+export function settingOf(field: string): ComparedField {
+  return field.split('.')[0] as ComparedField
 }
 
 function leavesOf({ port, portGroup, settings }: InterfaceDefinition): Map<string, string> {

@@ -1,9 +1,7 @@
-/** Asks ip, iproute2's tool. Never through a shell: a link's name may be anything. */
-import { ExecaError, execa } from 'execa'
+/** Asks ip, iproute2's tool. */
 import { HostError } from './host-error.ts'
+import { runTool } from './tool.ts'
 
-/** An ip that answers later than this hangs. */
-const DEADLINE_MS = 10_000
 const TRIES = 5
 
 /**
@@ -13,7 +11,7 @@ const TRIES = 5
 export async function askIp(commands: string[], signal: AbortSignal): Promise<unknown[][]> {
   const args = ['-json', '-details', '-batch', '-']
   for (let tries = 1; tries <= TRIES; tries++) {
-    const { stdout, stderr } = await run(args, commands.join('\n'), signal)
+    const { stdout, stderr } = await runTool('ip', args, commands.join('\n'), signal)
     // The kernel says so when something changed between two parts of its list; ip warns and goes on.
     if (!stderr.includes('Dump was interrupted')) return parseLines(stdout)
   }
@@ -22,33 +20,7 @@ export async function askIp(commands: string[], signal: AbortSignal): Promise<un
 
 /** `ip link delete dev NAME type KIND`. Throws a HostError, also when there is no such link any more. */
 export async function removeLink(name: string, kind: string, signal: AbortSignal): Promise<void> {
-  await run(['link', 'delete', 'dev', name, 'type', kind], '', signal)
-}
-
-async function run(args: string[], input: string, signal: AbortSignal) {
-  try {
-    return await execa('ip', args, {
-      input,
-      cancelSignal: signal,
-      timeout: DEADLINE_MS,
-      env: { LC_ALL: 'C' },
-    })
-  } catch (error) {
-    throw ipError(error)
-  }
-}
-
-export function ipError(error: unknown): HostError {
-  if (!(error instanceof ExecaError)) return new HostError('ip could not be run', 'retryable', error)
-  if (error.isCanceled) return new HostError('ip was interrupted', 'interrupted', error)
-  if (error.code === 'ENOENT') {
-    return new HostError('ip is not in PATH: install the package iproute2', 'retryable', error)
-  }
-  if (error.timedOut) {
-    return new HostError(`ip gave no answer within ${DEADLINE_MS / 1000} s`, 'retryable', error)
-  }
-  const said = String(error.stderr ?? '').trim()
-  return new HostError(`${error.shortMessage}${said && `: ${said}`}`, 'retryable', error)
+  await runTool('ip', ['link', 'delete', 'dev', name, 'type', kind], '', signal)
 }
 
 /**

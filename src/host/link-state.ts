@@ -47,6 +47,12 @@ export function readLink(name: string): LinkState | undefined {
   }
 }
 
+/** Bytes; undefined when there is no link of this name. */
+export function readMtu(name: string): number | undefined {
+  const mtu = isLinkName(name) ? readIfThere(`/sys/class/net/${name}/mtu`) : undefined
+  return mtu === undefined ? undefined : Number(mtu)
+}
+
 /** Whether this is a Linux bridge. */
 export function isLinuxBridge(name: string): boolean {
   return isLinkName(name) && readIfThere(`/sys/class/net/${name}/bridge/bridge_id`) !== undefined

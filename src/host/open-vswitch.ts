@@ -1,5 +1,6 @@
 /** What Open vSwitch shows of its bridges and of what is plugged into them. */
-import { mapOf, type Row, select, uuidOf, type Value, valuesOf } from './ovsdb.ts'
+import { type Condition, mapOf, type Row, select, uuidOf, type Value, valuesOf } from './ovsdb.ts'
+import { runTool } from './tool.ts'
 
 /** A link on an Open vSwitch bridge. */
 export interface OpenVswitchInterface {
@@ -54,20 +55,58 @@ export async function isOpenVswitchBridge(name: string, signal: AbortSignal): Pr
   return found?.[0]?.length === 1
 }
 
+/** One port of this host's Open vSwitch with everything that libvirt sets on it. */
+export interface OpenVswitchPort extends OpenVswitchInterface {
+  /** What limits traffic towards the guest, in bits/s and bits, by Open vSwitch's names: min-rate, max-rate, burst. */
+  qos?: Record<string, string>
+  /** What limits traffic from the guest, in kbit/s; 0 = nothing. */
+  policingRate: number
+}
+
 /**
- * The bridge that a port is on; undefined when it is on none. `ovs-vsctl port-to-br NAME`. Throws a HostError when the
- * database doesn't answer.
+ * A port by its name, two questions to the database; undefined when it is on no bridge. `ovs-vsctl list Port NAME`, and likewise Interface,
+ * Bridge and QoS. Throws a HostError when the database doesn't answer.
  */
-export async function bridgeOfPort(name: string, signal: AbortSignal): Promise<string | undefined> {
-  const ports = await select([{ table: 'Port', columns: ['_uuid'], where: [['name', '==', name]] }], signal)
-  const id = ports?.[0]?.[0]?._uuid
-  if (id === undefined) return undefined
-  const bridges = await select(
-    [{ table: 'Bridge', columns: ['name'], where: [['ports', 'includes', id]] }],
+export async function readOpenVswitchPort(
+  name: string,
+  signal: AbortSignal,
+): Promise<OpenVswitchPort | undefined> {
+  const named: Condition[] = [['name', '==', name]]
+  const found = await select(
+    [
+      { table: 'Port', columns: ['_uuid', 'tag', 'trunks', 'vlan_mode', 'qos'], where: named },
+      { table: 'Interface', columns: ['name', 'external_ids', 'ingress_policing_rate'], where: named },
+    ],
     signal,
   )
-  const bridge = bridges?.[0]?.[0]
-  return bridge && String(bridge.name)
+  const [port, each] = [found?.[0]?.[0], found?.[1]?.[0]]
+  if (port?._uuid === undefined || !each) return undefined
+  const qosId = uuidOf(port.qos)
+  const more = await select(
+    [
+      { table: 'Bridge', columns: ['name'], where: [['ports', 'includes', port._uuid]] },
+      { table: 'QoS', columns: ['other_config'], where: [['_uuid', '==', ['uuid', qosId ?? NO_UUID]]] },
+    ],
+    signal,
+  )
+  const [bridge, qos] = [more?.[0]?.[0], more?.[1]?.[0]]
+  if (!bridge) return undefined
+  return {
+    ...pluggedInto(String(bridge.name), port, each),
+    ...(qos && { qos: mapOf(qos.other_config) }),
+    policingRate: Number(each.ingress_policing_rate),
+  }
+}
+
+const NO_UUID = '00000000-0000-0000-0000-000000000000'
+
+/** `ovs-vsctl --if-exists del-port BRIDGE NAME`. Throws a HostError, also when the port is on another bridge. */
+export async function removeOpenVswitchPort(
+  bridge: string,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> {
+  await runTool('ovs-vsctl', ['--if-exists', 'del-port', bridge, name], '', signal)
 }
 
 function pluggedInto(bridge: string, port: Row, each: Row): OpenVswitchInterface {

@@ -17,11 +17,13 @@ const MAX_ANSWER_BYTES = 256 * 2 ** 20
 export type Value = string | number | boolean | [string, unknown]
 export type Row = Record<string, Value>
 
+export type Condition = [column: string, comparison: '==' | 'includes', value: Value]
+
 /** `ovs-vsctl --columns=COLUMNS list TABLE`; with `where`, only rows for which all of it holds. */
 export interface Select {
-  table: 'Bridge' | 'Port' | 'Interface'
+  table: 'Bridge' | 'Port' | 'Interface' | 'QoS'
   columns: string[]
-  where?: [column: string, comparison: '==' | 'includes', value: Value][]
+  where?: Condition[]
 }
 
 /**

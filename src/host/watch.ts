@@ -3,7 +3,7 @@ import { createInterface } from 'node:readline'
 import { setTimeout as delay } from 'node:timers/promises'
 import { execa } from 'execa'
 import type { Logger } from 'pino'
-import { ipError } from './ip.ts'
+import { toolError } from './tool.ts'
 
 /** Before ip is started again after it ended: doubles from the first to the last, and begins anew once ip has run that long. */
 const FIRST_WAIT_MS = 200
@@ -50,7 +50,7 @@ async function monitor(
     await ip
     return undefined
   } catch (error) {
-    return ipError(error)
+    return toolError('ip', error)
   }
 }
 

@@ -25,7 +25,8 @@ function program(code: string): string[] {
     ['links', 'readLinks, readMacvtapModes'],
     ['link-state', 'readLink, isLinuxBridge, isVlanFiltering'],
     ['macvtap-modes', 'MacvtapModes'],
-    ['open-vswitch', 'readOpenVswitch, isOpenVswitchBridge, bridgeOfPort'],
+    ['open-vswitch', 'readOpenVswitch, isOpenVswitchBridge, readOpenVswitchPort, removeOpenVswitchPort'],
+    ['traffic-control', 'readRates, removeRates'],
     ['lock', 'acquireHostLock'],
     ['watch', 'watchLinks'],
   ].map(([file, names]) => `import { ${names} } from '${source}/${file}.ts'`)
@@ -53,6 +54,20 @@ const readLink = (name: string) =>
   inHost<LinkState | null>(`result = readLink(${JSON.stringify(name)}) ?? null`)
 
 const index = async (name: string) => Number(await host.run(`cat "/sys/class/net/${name}/ifindex"`))
+
+it('rates of a link, and taking them away', async () => {
+  const [link] = await addVethPool(host, 1, 'rate')
+  const rates = () => inHost(`result = await readRates('${link}', signal)`)
+  expect(await rates()).toEqual({ qdiscs: [] })
+  await host.run(`
+    tc qdisc add dev ${link} root handle 1: htb default 1
+    tc class add dev ${link} parent 1: classid 1:1 htb rate 1500kbps ceil 2000kbps burst 300kb
+    tc qdisc add dev ${link} ingress`)
+  expect(await rates()).toEqual({ sent: 1500, qdiscs: ['root', 'ingress'] })
+  await inHost(`result = (await removeRates('${link}', signal)) ?? null`)
+  expect(await rates()).toEqual({ qdiscs: [] })
+  await inHost(`result = (await removeRates('${link}', signal)) ?? null`)
+})
 
 describe('all links', () => {
   it('show kind, bridge, device below, mode and addresses', async () => {
@@ -307,9 +322,38 @@ describe('Open vSwitch', () => {
     const asked = await inHost<unknown[]>(`
       result = await Promise.all([
         ...['ovs0', 'sw0', 'nosuch', ''].map((name) => isOpenVswitchBridge(name, signal)),
-        ...['sw0', 'sw2', 'bond0', 'ovs1', 'nosuch'].map((name) => bridgeOfPort(name, signal)),
+        ...['sw0', 'sw1', 'ovs1', 'bond0', 'nosuch'].map((name) => readOpenVswitchPort(name, signal)),
       ])`)
-    expect(asked).toEqual([true, false, false, false, 'ovs0', 'ovs1', 'ovs1', 'ovs1', null])
+    const port = { ...plain, policingRate: 0 }
+    expect(asked).toEqual([
+      true,
+      false,
+      false,
+      false,
+      {
+        ...port,
+        name: 'sw0',
+        bridge: 'ovs0',
+        tag: 7,
+        externalIds: { 'iface-id': '09b11c53', 'port-profile': 'a, "b" ]' },
+      },
+      { ...port, name: 'sw1', bridge: 'ovs0', tag: 8, trunks: [8, 9], vlanMode: 'native-untagged' },
+      { ...port, name: 'ovs1', bridge: 'ovs1' },
+      // A bond is a port without a link of its name.
+      null,
+      null,
+    ])
+    await host.run(`ovs-vsctl set interface sw2 ingress_policing_rate=400 \
+      -- set port sw2 qos=@q -- --id=@q create qos type=linux-htb other_config:min-rate=800000`)
+    const gone = await inHost(`
+      const before = await readOpenVswitchPort('sw2', signal)
+      await removeOpenVswitchPort('ovs1', 'sw2', signal)
+      await removeOpenVswitchPort('ovs1', 'sw2', signal)
+      result = [before, await readOpenVswitchPort('sw2', signal)]`)
+    expect(gone).toEqual([
+      { ...port, name: 'sw2', bridge: 'ovs1', policingRate: 400, qos: { 'min-rate': '800000' } },
+      null,
+    ])
   })
 
   const everything = `
@@ -317,7 +361,7 @@ describe('Open vSwitch', () => {
     result = [
       (await readOpenVswitch(signal).catch(failing)) ?? 'none',
       await isOpenVswitchBridge('ovs0', signal).catch(failing),
-      (await bridgeOfPort('sw0', signal).catch(failing)) ?? 'none',
+      (await readOpenVswitchPort('sw0', signal).catch(failing)) ?? 'none',
       (await readLinks(signal).then((links) => links.some(({ name }) => name === 'lo'), failing)),
     ]`
   /** As a host whose run directory of Open vSwitch holds nothing. */

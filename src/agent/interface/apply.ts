@@ -1,14 +1,16 @@
 /** Carries out the steps of a plan, in order. Each is safe to repeat, and each boundary is a line in the log. */
 import type { Logger } from 'pino'
-import type { Step } from '../../core/change-plan.ts'
+import { type ChangeStep, changed, type Step } from '../../core/change-plan.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
-import type { LibvirtClient } from '../../libvirt/client.ts'
 import { renderInterface } from '../../libvirt/xml/interface.ts'
+import type { Context } from '../context.ts'
+import { changeLive, type LiveChange } from './change-live.ts'
 import type { Observed } from './gather.ts'
 import { stepText } from './report.ts'
+import { undone } from './undo.ts'
 
 export interface Application {
-  libvirt: LibvirtClient
+  context: Pick<Context, 'libvirt' | 'macvtapModes'>
   /** Reads the interface again. */
   gather: () => Promise<Observed | undefined>
   log: Logger
@@ -26,46 +28,73 @@ export class GuestNotReleasing extends Error {
   }
 }
 
-/** Throws LibvirtError as libvirt says it, and GuestNotReleasing. What was done until then stands, to be read and planned anew. */
+/**
+ * Throws ChangeFailed when a change of an interface that stays failed: then all of it was undone, as far as that could be.
+ * Throws LibvirtError as libvirt says it, and GuestNotReleasing, when plugging or unplugging failed, or nobody knows what was
+ * done: it stands, to be read and planned anew.
+ */
 export async function apply(
   steps: Step[],
   observed: Observed,
   effective: InterfaceDefinition,
   to: Application,
 ): Promise<void> {
+  const made: LiveChange[] = []
   for (const step of steps) {
     to.log.info({ step: stepText(step) }, 'step begins')
-    await carryOut(step, observed, effective, to)
+    if (step.action === 'Attach' || step.action === 'Detach') await plug(step, observed, effective, to)
+    else await change(step, made, observed, effective, to)
     to.log.info({ step: stepText(step) }, 'step done')
   }
 }
 
-async function carryOut(
-  step: Step,
+/** `made` takes up what was changed in the running guest. */
+async function change(
+  step: ChangeStep,
+  made: LiveChange[],
   observed: Observed,
   effective: InterfaceDefinition,
   to: Application,
 ): Promise<void> {
-  const { libvirt, signal } = to
+  const { context, signal } = to
+  const guest = observed.guest.ref
+  const { live, saved } = observed
+  const before = made.at(-1)?.after ?? live?.definition
+  const next = step.target === 'live' && before && { step, before, after: changed(before, effective, step) }
+  try {
+    if (next && live) {
+      await changeLive(next, { guest, xml: live.xml }, context.libvirt, signal)
+      made.push(next)
+    } else {
+      const xml = renderInterface(effective, saved?.xml)
+      await context.libvirt.updateDevice(guest, xml, { live: false, saved: true }, { signal })
+    }
+  } catch (error) {
+    throw await undone(error, { made, ...(next && { failed: next }) }, observed, to)
+  }
+}
+
+async function plug(
+  step: Step & { action: 'Attach' | 'Detach' },
+  observed: Observed,
+  effective: InterfaceDefinition,
+  to: Application,
+): Promise<void> {
+  const { libvirt } = to.context
   const { ref } = observed.guest
   const scope = { live: step.target === 'live', saved: step.target === 'saved' }
   const present = observed[step.target]
-  switch (step.action) {
-    case 'Attach': {
-      // A saved one in whose place another comes hands on what our model has no word for.
-      const xml =
-        step.target === 'saved'
-          ? renderInterface(withAddressOfLive(effective, await to.gather()), present?.xml)
-          : renderInterface(effective)
-      return libvirt.attachDevice(ref, xml, scope, { signal })
-    }
-    case 'Update':
-      return libvirt.updateDevice(ref, renderInterface(effective, present?.xml), scope, { signal })
-    case 'Detach':
-      // Named by all that libvirt shows of it: its MAC alone may stand twice. libvirt waits up to 5 s for the guest's answer.
-      if (present) await libvirt.detachDevice(ref, present.xml, scope, { signal })
-      if (step.target === 'live' && (await to.gather())?.live) throw new GuestNotReleasing(ref.name)
+  if (step.action === 'Attach') {
+    // A saved one in whose place another comes hands on what our model has no word for.
+    const xml =
+      step.target === 'saved'
+        ? renderInterface(withAddressOfLive(effective, await to.gather()), present?.xml)
+        : renderInterface(effective)
+    return libvirt.attachDevice(ref, xml, scope, { signal: to.signal })
   }
+  // Named by all that libvirt shows of it: its MAC alone may stand twice. libvirt waits up to 5 s for the guest's answer.
+  if (present) await libvirt.detachDevice(ref, present.xml, scope, { signal: to.signal })
+  if (step.target === 'live' && (await to.gather())?.live) throw new GuestNotReleasing(ref.name)
 }
 
 /** Where libvirt put it in the running guest, unless something saved is there: the guest is to find its NIC in the same slot after a boot. */

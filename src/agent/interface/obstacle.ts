@@ -1,4 +1,4 @@
-/** What stands in the way of plugging an interface, seen before libvirt is asked. */
+/** What stands in the way of plugging an interface in, or into another bridge, seen before libvirt is asked. */
 import type { ChangePlan, Target } from '../../core/change-plan.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import { interfaceOfAlias } from '../../core/identity.ts'
@@ -18,7 +18,11 @@ export async function plugObstacle(
 ): Promise<Refusal | undefined> {
   const into = plan.steps.flatMap(({ action, target }) => (action === 'Attach' ? [target] : []))
   const conflict = macConflict(into, observed, effective)
-  if (conflict || !into.includes('live')) return conflict
+  if (conflict) return conflict
+  if (plan.verdict === 'Reattach') {
+    return deviceNotFound(effective) ?? (await networkNotActive(effective, libvirt, signal))
+  }
+  if (!into.includes('live')) return undefined
   const replugs = plan.steps.some(({ action, target }) => action === 'Detach' && target === 'live')
   return (
     targetDeviceExists(observed, effective) ??

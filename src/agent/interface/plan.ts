@@ -1,6 +1,7 @@
 /** The plan for one interface, from what was gathered; and how it is told when it is refused. */
 import type { GuestInterface } from '../../api/guest-interface.ts'
 import { type ChangePlan, planChange } from '../../core/change-plan.ts'
+import type { ChangeCapabilities } from '../../core/change-table.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import { aliasOf, namespaceOf } from '../../core/identity.ts'
 import type { Port } from '../../core/port.ts'
@@ -29,6 +30,7 @@ export function planFor(
   { resource }: Work,
   { guest, live, saved }: Observed,
   effective: InterfaceDefinition,
+  capabilities: ChangeCapabilities,
 ): ChangePlan {
   return planChange({
     running: guest.running,
@@ -37,6 +39,7 @@ export function planFor(
     saved: saved?.definition,
     effective,
     updatePolicy: resource.spec.updatePolicy,
+    capabilities,
   })
 }
 

@@ -8,6 +8,7 @@ import { keep } from './keep.ts'
 import { sayRefused } from './plan.ts'
 import { remove } from './remove.ts'
 import { Report } from './report.ts'
+import { ChangeFailed } from './undo.ts'
 import type { InterfaceKey, Work } from './work.ts'
 
 export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
@@ -51,7 +52,10 @@ function sayRejection({ store }: Context, { key, report }: Work): void {
 function sayFailure(report: Report, error: unknown): void {
   const message = error instanceof Error ? error.message : String(error)
   const fromLibvirt = isLibvirtError(error) && error.domain !== 'client'
-  if (error instanceof GuestNotReleasing) report.stoppedHere('GuestNotReleasing', message, 'False')
+  if (error instanceof ChangeFailed) {
+    const rejected = failureSort(error) === 'terminal'
+    report.stoppedHere(rejected ? 'ApplyRejected' : 'ApplyFailed', message, 'False')
+  } else if (error instanceof GuestNotReleasing) report.stoppedHere('GuestNotReleasing', message, 'False')
   else if (failureSort(error) === 'terminal') report.stoppedHere('ApplyRejected', message, 'False')
   else if (isLibvirtError(error) && !fromLibvirt) report.stoppedHere('LibvirtUnavailable', message, 'Unknown')
   else report.stoppedHere('ApplyFailed', message, fromLibvirt ? 'False' : 'Unknown')

@@ -39,7 +39,7 @@ export async function unplug(context: Context, work: Work): Promise<string | und
     const plan = planRemoval(observed)
     report.planned(plan)
     try {
-      await apply(plan.steps, observed, definition, { libvirt: context.libvirt, gather: read, log, signal })
+      await apply(plan.steps, observed, definition, { context, gather: read, log, signal })
     } catch (error) {
       if (error instanceof GuestNotReleasing) return error.message
       throw error

@@ -1,9 +1,11 @@
 /** The port of an interface: the one it holds, or a new one, written down before anything is touched. */
+import { isDeepStrictEqual } from 'node:util'
 import { keepsPort } from '../../core/pool.ts'
-import { type Port, portFromStatus, portName, portToStatus } from '../../core/port.ts'
+import { type Port, portFromStatus, portName, portText, portToStatus } from '../../core/port.ts'
 import type { Resolved } from '../../core/resolve.ts'
 import type { Context } from '../context.ts'
 import type { Observed } from './gather.ts'
+import { plugObstacle } from './obstacle.ts'
 import { definitionOf, planFor, sayRefused } from './plan.ts'
 import type { Work } from './work.ts'
 
@@ -28,11 +30,8 @@ export async function settlePort(
   if (recorded && observed.guest.running && observed.live) {
     // Another port may be out of reach for a running guest: seen before one is taken.
     const candidate = await context.ledger.choose(resource, resolved.plug, signal)
-    const plan =
-      'port' in candidate && planFor(work, observed, definitionOf(resource, resolved, candidate.port))
-    if (plan && plan.verdict === 'Refused') {
+    if ('port' in candidate && !(await isWithinReach(context, work, resolved, observed, candidate.port))) {
       report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(recorded)}`)
-      sayRefused(report, plan)
       return undefined
     }
   }
@@ -53,4 +52,50 @@ export async function settlePort(
   if (!recorded) report.facts.waitingSince ??= new Date().toISOString()
   report.stopped('PortAllocated', reason, message)
   return undefined
+}
+
+/** Whether a running guest can be plugged in there; else the report says why not. */
+async function isWithinReach(
+  context: Context,
+  work: Work,
+  resolved: Resolved,
+  observed: Observed,
+  port: Port,
+): Promise<boolean> {
+  const effective = definitionOf(work.resource, resolved, port)
+  const plan = planFor(work, observed, effective, await context.capabilities())
+  if (plan.verdict === 'Refused') {
+    sayRefused(work.report, plan)
+    return false
+  }
+  const obstacle = await plugObstacle(plan, observed, effective, context.libvirt, work.signal)
+  // Without a free slot the saved definition is changed all the same.
+  if (!obstacle || obstacle.reason === 'NoFreeSlot') return true
+  work.report.planned(plan)
+  work.report.stopped('Synced', obstacle.reason, obstacle.message)
+  return false
+}
+
+/** This pass took another port in place of the one that the interface held. */
+export function leftPort({ resource, report }: Work): boolean {
+  const held = resource.status?.port
+  return held !== undefined && !isDeepStrictEqual(held, report.facts.port)
+}
+
+/**
+ * The change was undone: the port that the interface held stands, and the one taken for it is free again. When an agent before
+ * this one took it, the guest tells where the interface is: on a bridge, since no running guest leaves a device of a pool.
+ */
+export function takePortBack({ host }: Context, work: Work, observed: Observed | undefined): void {
+  const { resource, report } = work
+  const held = resource.status?.port
+  if (held?.hostName === host.name && leftPort(work)) {
+    report.facts.port = held
+    return
+  }
+  const live = observed?.live?.definition.port
+  const onBridge = live?.kind === 'bridge' || live?.kind === 'network'
+  if (held && onBridge && portText(live) !== portText(portFromStatus(held))) {
+    report.facts.port = portToStatus(live, host.name)
+  }
 }

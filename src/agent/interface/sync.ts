@@ -9,6 +9,8 @@ import { gather, type Observed } from './gather.ts'
 import { clearLeftover } from './leftover.ts'
 import { plugObstacle } from './obstacle.ts'
 import { planFor, sayRefused } from './plan.ts'
+import { leftPort, takePortBack } from './settle-port.ts'
+import { ChangeFailed } from './undo.ts'
 import { verifyOnHost } from './verify.ts'
 import type { Work } from './work.ts'
 
@@ -23,7 +25,7 @@ export async function bringInSync(
   effective: InterfaceDefinition,
 ): Promise<Outcome | undefined> {
   const { resource, report, log, signal } = work
-  const plan = planFor(work, before, effective)
+  const plan = planFor(work, before, effective, await context.capabilities())
   report.planned(plan)
   if (plan.verdict === 'Refused') {
     sayRefused(report, plan)
@@ -38,12 +40,15 @@ export async function bringInSync(
   let after: Observed | undefined = before
   if (steps.length > 0) {
     try {
-      await apply(steps, before, effective, { libvirt: context.libvirt, gather: read, log, signal })
+      await apply(steps, before, effective, { context, gather: read, log, signal })
     } catch (error) {
+      if (error instanceof ChangeFailed) takePortBack(context, work, await read())
       // libvirt answered: of this interface it is plugging nothing any more.
       if (isLibvirtError(error) && error.domain !== 'client') await clearLeftover(context, work)
       throw error
     }
+    // Whoever waits for a port may take the one that was left.
+    if (leftPort(work)) context.wake(context.wakes.ofPort())
     after = await read()
   }
   if (forNextBoot) {
@@ -60,7 +65,7 @@ async function verify(
   effective: InterfaceDefinition,
 ): Promise<Outcome> {
   const { report } = work
-  const left = planFor(work, after, effective)
+  const left = planFor(work, after, effective, await context.capabilities())
   report.planned(left)
   // With a change that waits for the next start the running guest keeps the port that it is plugged into.
   const inForce = left.verdict === 'NextBoot' && after.live ? after.live.definition : effective

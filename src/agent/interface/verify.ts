@@ -1,25 +1,52 @@
 /** Whether the kernel and Open vSwitch show what libvirt says of a plugged interface; its word alone is not enough. */
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import type { Port } from '../../core/port.ts'
-import { isLinuxBridge, type LinkState, readLink } from '../../host/link-state.ts'
-import { bridgeOfPort } from '../../host/open-vswitch.ts'
+import { isLinuxBridge, type LinkState, readLink, readMtu } from '../../host/link-state.ts'
 import type { Context } from '../context.ts'
+import { verifyFilter } from './verify-filter.ts'
+import { verifyOpenVswitchPort } from './verify-open-vswitch.ts'
+import { verifyRates } from './verify-rates.ts'
 
-/** What is wrong on the host, in sentences; empty when all is well. */
+export type Verifier = Pick<Context, 'libvirt' | 'macvtapModes'>
+
+/**
+ * What is wrong on the host, in sentences; empty when all is well. A NIC without MTU, filter and bandwidth costs a few reads of
+ * sysfs and one question to Open vSwitch if it is plugged in there.
+ */
 export async function verifyOnHost(
   live: InterfaceDefinition,
   effective: InterfaceDefinition,
-  { macvtapModes }: Context,
+  host: Verifier,
   signal: AbortSignal,
 ): Promise<string[]> {
-  const { port } = effective
+  const { port, settings } = effective
+  const { device } = live
   // Neither of these has a link of its own on the host.
-  if (!live.device || port.kind === 'user' || port.kind === 'vhostuser' || port.kind === 'vdpa') return []
-  const link = readLink(live.device)
-  if (!link) return [`libvirt names the link ${live.device}, which the host does not have`]
-  if (port.kind === 'direct') return verifyMacvtap(live.device, port, link, macvtapModes, signal)
-  if (port.kind === 'bridge') return verifyBridgePort(live.device, port.bridge, link, signal)
-  return []
+  if (!device || ['user', 'vhostuser', 'vdpa', 'hostdev'].includes(port.kind)) return []
+  const link = readLink(device)
+  if (!link) return [`libvirt names the link ${device}, which the host does not have`]
+  const bridge = bridgeOf(port, live.port)
+  const onOpenVswitch = bridge !== undefined && !isLinuxBridge(bridge)
+  const problems =
+    port.kind === 'direct'
+      ? await verifyMacvtap(device, port, link, host.macvtapModes, signal)
+      : onOpenVswitch
+        ? await verifyOpenVswitchPort(device, bridge, settings, signal)
+        : verifyBridgePort(device, bridge, settings.portIsolation ?? false, link)
+  if (settings.mtu !== undefined && readMtu(device) !== settings.mtu) {
+    problems.push(`${device} has an MTU of ${readMtu(device)}, not ${settings.mtu}`)
+  }
+  if (settings.bandwidth && !onOpenVswitch) {
+    problems.push(...(await verifyRates(device, settings.bandwidth, port.kind, signal)))
+  }
+  if (settings.filter) problems.push(...(await verifyFilter(device, settings.filter, host.libvirt, signal)))
+  return problems
+}
+
+/** libvirt alone knows the bridge of a network that it made. */
+function bridgeOf(port: Port, live: Port): string | undefined {
+  if (port.kind === 'bridge') return port.bridge
+  return port.kind === 'network' && live.kind === 'network' ? live.bridge : undefined
 }
 
 async function verifyMacvtap(
@@ -36,12 +63,17 @@ async function verifyMacvtap(
   return problems
 }
 
-async function verifyBridgePort(
+/** `bridge` is undefined for a tap that is plugged into none. */
+function verifyBridgePort(
   device: string,
-  bridge: string,
+  bridge: string | undefined,
+  isolated: boolean,
   link: LinkState,
-  signal: AbortSignal,
-): Promise<string[]> {
-  const plugged = isLinuxBridge(bridge) ? link.master : await bridgeOfPort(device, signal)
-  return plugged === bridge ? [] : [`${device} is plugged into ${plugged ?? 'nothing'}, not into ${bridge}`]
+): string[] {
+  if (bridge === undefined) return []
+  if (link.master !== bridge) {
+    return [`${device} is plugged into ${link.master ?? 'nothing'}, not into ${bridge}`]
+  }
+  if ((link.isolated ?? false) === isolated) return []
+  return [`${device} is ${isolated ? 'not ' : ''}isolated on ${bridge}`]
 }

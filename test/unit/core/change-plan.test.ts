@@ -2,17 +2,27 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { difference } from '../../../src/api/guest-interface.ts'
 import type { InterfaceSettings } from '../../../src/api/settings.ts'
-import { type ChangeInput, planChange, planRemoval } from '../../../src/core/change-plan.ts'
+import { capabilitiesOf } from '../../../src/core/capabilities.ts'
+import { type ChangeInput, changed, planChange, planRemoval } from '../../../src/core/change-plan.ts'
 import type { InterfaceDefinition } from '../../../src/core/definition.ts'
 import type { Port } from '../../../src/core/port.ts'
-import { arbitraryDefinition, bridge, direct, pairs, ports, reversed, settingNames } from './definitions.ts'
+import { arbitraryDefinition, bridge, direct, reversed, uuid } from './definitions.ts'
 
 const definition = (settings: InterfaceSettings = {}, port: Port = bridge): InterfaceDefinition => ({
   port,
   settings: { mac: '52:54:00:00:00:01', ...settings },
 })
+/** Debian 12's. */
+const old = capabilitiesOf({ libvirt: 9_000_000, qemu: 7_002_000 })
 const plan = (input: Partial<ChangeInput>) =>
-  planChange({ running: true, persistent: true, effective: definition(), updatePolicy: 'Live', ...input })
+  planChange({
+    running: true,
+    persistent: true,
+    effective: definition(),
+    updatePolicy: 'Live',
+    capabilities: old,
+    ...input,
+  })
 /** Both definitions are `was`. */
 const change = (was: InterfaceDefinition, wanted: InterfaceDefinition, more: Partial<ChangeInput> = {}) =>
   plan({ live: was, saved: was, effective: wanted, ...more })
@@ -163,46 +173,57 @@ describe('another policy', () => {
 })
 
 describe('while the guest runs', () => {
-  const untouchable = ['hostdev', 'vdpa', 'vhostuser']
+  const br1: Port = { kind: 'bridge', bridge: 'br1' }
 
-  test.each(ports)('every setting of $kind has a verdict', (port) => {
-    for (const name of settingNames) {
-      const [was, wanted] = pairs[name]
-      const { verdict, steps, differences } = change(
-        definition({ [name]: was }, port),
-        definition({ [name]: wanted }, port),
-      )
-      const inPlace = name === 'link' && !untouchable.includes(port.kind)
-      expect([name, verdict]).toEqual([name, inPlace ? 'InPlace' : 'Refused'])
-      expect(steps.length > 0).toBe(inPlace)
-      expect(differences).toHaveLength(1)
-      expect(differences[0]!.reason).toMatch(inPlace ? /carrier/ : /; set updatePolicy: NextBoot/)
-    }
+  test('a change of much is one update each, the rate first and the link last', () => {
+    const wanted = definition(
+      {
+        link: { state: 'down' },
+        portIsolation: true,
+        bandwidth: { inbound: { average: 1, peak: 2 } },
+        filter: { name: 'clean-traffic' },
+        coalesce: { rx: { frames: { max: 1 } } },
+      },
+      br1,
+    )
+    const { verdict, steps } = plan({ live: definition(), saved: wanted, effective: wanted })
+    expect(verdict).toBe('Reattach')
+    expect(steps).toEqual([
+      update('live', 'bandwidth.inbound.average', 'bandwidth.inbound.peak'),
+      update('live', 'filter.name'),
+      update('live', 'portIsolation'),
+      update('live', 'coalesce.rx.frames.max'),
+      { action: 'Reattach', target: 'live', fields: ['source'] },
+      update('live', 'link.state'),
+    ])
   })
 
-  test.each(ports)('$kind stays where it is plugged', (port) => {
-    for (const to of ports.filter((each) => each !== port)) {
-      const { verdict, steps, differences } = change(definition({}, port), definition({}, to))
-      expect({ verdict, steps }).toEqual({ verdict: 'Refused', steps: [] })
-      expect(differences.map(({ field }) => field)).toEqual(['source'])
-    }
-  })
-
-  test.each<[string, Port, Port, RegExp]>([
-    ['another device', direct, { kind: 'direct', dev: 'eth2', mode: 'passthrough' }, /^A macvtap cannot/],
-    ['another mode', direct, { kind: 'direct', dev: 'eth1', mode: 'vepa' }, /^A macvtap cannot/],
-    ['another kind', direct, bridge, /^QEMU cannot swap/],
-    ['another bridge', bridge, { kind: 'bridge', bridge: 'br1' }, /^This version does not move/],
-    ["libvirt's bridge", bridge, { kind: 'network', network: 'default' }, /^This version does not move/],
-    [
-      'another socket',
-      { kind: 'vhostuser', path: '/run/a', mode: 'client' },
-      { kind: 'vhostuser', path: '/run/b', mode: 'client' },
-      /^QEMU cannot swap/,
-    ],
-  ])('%s is refused for its own reason', (_, from, to, reason) => {
-    const { differences } = change(definition({}, from), definition({}, to))
-    expect(differences.map((each) => each.reason)).toEqual([expect.stringMatching(reason)])
+  test('a move to another kind of switch takes along what hangs on it', () => {
+    const capabilities = capabilitiesOf({ libvirt: 11_003_000, qemu: 10_000_000 })
+    const linux = definition({
+      filter: { name: 'clean-traffic' },
+      portIsolation: true,
+      bandwidth: { inbound: { average: 1 } },
+    })
+    const switched = definition(
+      { vlan: { tags: [{ id: 7 }] }, virtualPort: { type: 'openvswitch', interfaceID: uuid } },
+      br1,
+    )
+    const there = plan({ live: linux, saved: switched, effective: switched, capabilities })
+    const fields = [
+      'filter.name',
+      'portIsolation',
+      'source',
+      'virtualPort.interfaceID',
+      'virtualPort.type',
+      'vlan.tags',
+    ]
+    expect(there.steps).toEqual([
+      update('live', 'bandwidth.inbound.average'),
+      { action: 'Reattach', target: 'live', fields },
+    ])
+    const back = plan({ live: switched, saved: linux, effective: linux, capabilities })
+    expect(back.steps).toEqual(there.steps)
   })
 
   test('the network that a device came from is no difference', () => {
@@ -256,6 +277,7 @@ describe('whatever the definitions', () => {
       saved: maybe,
       effective: arbitraryDefinition,
       updatePolicy: policy,
+      capabilities: fc.constantFrom(old, capabilitiesOf({ libvirt: 11_003_000, qemu: 10_000_000 })),
     })
     // What is not there has no definition; what is off is saved.
     .map((given) => {
@@ -279,6 +301,7 @@ describe('whatever the definitions', () => {
             saved: it,
             effective: it,
             updatePolicy: updatePolicy as ChangeInput['updatePolicy'],
+            capabilities: old,
           }),
         ).toEqual({ verdict: 'None', steps: [], differences: [] })
       }),
@@ -330,14 +353,16 @@ describe('whatever the definitions', () => {
     fc.assert(
       fc.property(input, (given) => {
         const { verdict, steps } = planChange(given)
-        const changed = new Set(steps.map(({ target }) => target))
-        const after = planChange({
-          ...given,
-          live: changed.has('live') ? given.effective : given.live,
-          saved: changed.has('saved') ? given.effective : given.saved,
-        })
-        expect(after.steps).toEqual([])
-        expect(after.verdict).toBe(verdict === 'Refused' || verdict === 'NextBoot' ? verdict : 'None')
+        const after = { ...given }
+        for (const step of steps) {
+          if (step.action === 'Attach') after[step.target] = given.effective
+          else if (step.action === 'Detach') after[step.target] = undefined
+          else if (step.target === 'saved') after.saved = given.effective
+          else after.live = changed(after.live!, given.effective, step)
+        }
+        const again = planChange(after)
+        expect(again.steps).toEqual([])
+        expect(again.verdict).toBe(verdict === 'Refused' || verdict === 'NextBoot' ? verdict : 'None')
       }),
       { numRuns: 1000 },
     )
