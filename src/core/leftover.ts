@@ -25,8 +25,14 @@ export function leftoverOf(
   { uses, links }: { uses: Use[]; links: Link[] },
 ): Link | undefined {
   if (port.kind !== 'direct' || !unmistakable) return undefined
-  // Where a definition shows the interface its macvtap is about to be shown, or is what the definition means.
-  if (uses.some(({ holder }) => holder.kind === 'interface' && holder.name === self)) return undefined
+  // Where a definition shows the interface its macvtap is about to be shown, or is what the definition means; a guest of
+  // somebody else on the device may be a copy that starts at this moment, with the same MAC.
+  const defined = uses.some(
+    ({ device, holder }) =>
+      (holder.kind === 'interface' && holder.name === self) ||
+      (holder.kind === 'guest' && device === port.dev),
+  )
+  if (defined) return undefined
   const unexplained = new Set(
     uses.flatMap(({ device, holder }) =>
       device === port.dev && holder.kind === 'link' ? [holder.name] : [],

@@ -43,6 +43,15 @@ it.each<[why: string, change: { plugging?: Partial<Plugging>; link?: Partial<Lin
       ],
     },
   ],
+  [
+    'a guest of somebody else is on the device: a copy may be starting',
+    {
+      uses: [
+        unexplained('macvtap3'),
+        { device: 'eth1', holder: { kind: 'guest', name: 'copy' }, exclusive: true },
+      ],
+    },
+  ],
   ['somebody else could have made it', { plugging: { unmistakable: false } }],
   ['it is on another device', { plugging: { port: { kind: 'direct', dev: 'eth2', mode: 'passthrough' } } }],
   ['it is no name of libvirt’s', { link: { name: 'mine' }, uses: [unexplained('mine')] }],
