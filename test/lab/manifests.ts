@@ -1,10 +1,11 @@
 /** Manifests as the tests write them. */
 import type { GuestInterfaceSpec } from '../../src/api/guest-interface.ts'
 import type { NetworkSpec } from '../../src/api/network.ts'
+import type { PortGroupSpec } from '../../src/api/port-group.ts'
 
 export interface Manifest {
   apiVersion: string
-  kind: 'GuestInterface' | 'Network'
+  kind: 'GuestInterface' | 'Network' | 'PortGroup'
   metadata: { name: string }
   spec: Record<string, unknown>
 }
@@ -24,6 +25,14 @@ export function network(name: string, spec: Partial<NetworkSpec>): Manifest {
   return { apiVersion, kind: 'Network', metadata: { name }, spec }
 }
 
+export function portGroup(
+  name: string,
+  networkName: string,
+  spec: Omit<PortGroupSpec, 'networkName'>,
+): Manifest {
+  return { apiVersion, kind: 'PortGroup', metadata: { name }, spec: { networkName, ...spec } }
+}
+
 /** An interface of a guest named by its name; virtio unless `spec` says another model. */
 export function guestInterface(
   name: string,
@@ -39,4 +48,6 @@ export function guestInterface(
 }
 
 /** `source` of an interface that is plugged into a Network. */
-export const inNetwork = (name: string) => ({ source: { network: { name } } })
+export const inNetwork = (name: string, portGroup?: string) => ({
+  source: { network: { name, ...(portGroup && { portGroup }) } },
+})

@@ -37,6 +37,18 @@ export async function interfaces(
   return xml.match(/<interface .*?<\/interface>/gs) ?? []
 }
 
+/** Every `<interface>` of a guest but the one with this MAC address, live and saved: no change of that one touches them. */
+export async function otherInterfaces(host: LabHost, guest: string, mac: string): Promise<string[]> {
+  const all = [...(await interfaces(host, guest, 'live')), ...(await interfaces(host, guest, 'saved'))]
+  return all.filter((xml) => !xml.includes(mac))
+}
+
+/** The link on the host behind a running guest's interface with this MAC address. */
+export async function deviceOf(host: LabHost, guest: string, mac: string): Promise<string> {
+  const xml = (await interfaces(host, guest, 'live')).find((each) => each.includes(mac)) ?? ''
+  return /<target dev='([^']+)'\/>/.exec(xml)?.[1] ?? ''
+}
+
 /** Both definitions of these guests, whole, and every macvtap: what must be equal before and after when nothing is to be touched. */
 export async function snapshot(host: LabHost, ...guests: string[]): Promise<unknown> {
   const definitions = guests.flatMap((guest) => [

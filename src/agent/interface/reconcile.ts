@@ -1,6 +1,6 @@
 /** One pass over a GuestInterface: gather, plan, apply, verify, report. */
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
-import { done, failureSort } from '../../reconcile/outcome.ts'
+import { done, failureSort, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Reconcile } from '../../reconcile/runner.ts'
 import type { Context } from '../context.ts'
 import { GuestNotReleasing } from './apply.ts'
@@ -10,6 +10,12 @@ import { remove } from './remove.ts'
 import { Report } from './report.ts'
 import { ChangeFailed } from './undo.ts'
 import type { InterfaceKey, Work } from './work.ts'
+
+/**
+ * Milliseconds until a change that failed and was undone is tried again: each try is felt by a running guest, so not as soon
+ * as other failures.
+ */
+const TRY_AGAIN_MS = 10_000
 
 export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
   return async (key, { log, signal }) => {
@@ -26,6 +32,7 @@ export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
     } catch (error) {
       sayFailure(report, error)
       await report.write(context.store)
+      if (error instanceof ChangeFailed && error.sort !== 'terminal') return requeueAfter(TRY_AGAIN_MS)
       throw error
     }
   }

@@ -76,5 +76,5 @@ export class Report {
 /** A step for people: Update live: link.state */
 export function stepText(step: Step): string {
   const what = `${step.action} ${step.target}`
-  return step.action === 'Update' ? `${what}: ${step.fields.join(', ')}` : what
+  return 'fields' in step ? `${what}: ${step.fields.join(', ')}` : what
 }
