@@ -1,4 +1,4 @@
-/** A compiled agent in a lab host, as it is deployed: `node dist/cli/main.js agent`, and what the kernel counts of it. */
+/** A compiled agent in a lab host, started as it is to be deployed, and what the kernel counts of it. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { type FSWatcher, mkdirSync, openSync, readFileSync, watch } from 'node:fs'
@@ -13,10 +13,12 @@ export interface AgentPlace {
   state: string
   /** In the host; default libvirt's own. */
   libvirt?: string
-  /** Also given to the agent, or to node before it. */
-  args?: string[]
+  /** Instead of those it is to be deployed with. */
   nodeArgs?: string[]
 }
+
+/** Where they come from is in docs/decisions/0011-speed-and-memory.md. */
+const deployedNodeArgs = ['--max-semi-space-size=4']
 
 export class AgentProcess {
   readonly pid: number
@@ -30,13 +32,13 @@ export class AgentProcess {
     this.#child = child
   }
 
-  static async start({ host, manifests, state, libvirt, args = [], nodeArgs = [] }: AgentPlace) {
+  static async start({ host, manifests, state, libvirt, nodeArgs = deployedNodeArgs }: AgentPlace) {
     for (const directory of [manifests, state]) mkdirSync(host.root + directory, { recursive: true })
     const log = openSync(`${host.root}/run/agent.log`, 'a')
     const command = [...nodeArgs, 'dist/cli/main.js', 'agent', '--manifests', manifests, '--state', state]
     if (libvirt) command.push('--libvirt', libvirt)
     const startedAt = performance.now()
-    const { pid, child } = await host.spawn('node', [...command, ...args], { stdio: ['ignore', log, log] })
+    const { pid, child } = await host.spawn('node', command, { stdio: ['ignore', log, log] })
     return new AgentProcess(pid, startedAt, child)
   }
 
@@ -59,16 +61,17 @@ export class AgentProcess {
   }
 
   /**
-   * When it last read anything, in ms of performance.now(), to 5 ms: back once it has read nothing for `quietMs`. libvirt's
-   * replies count too, so this is when it last heard of a guest.
+   * When it last read anything to speak of, in ms of performance.now(), to 5 ms: back once it has read nothing for `quietMs`.
+   * libvirt's replies count too, so this is when it last heard of a guest; its keepalive does not.
    */
   async lastRead(quietMs: number): Promise<number> {
-    let before = -1
+    const keepalives = 1_000
+    let before = 0
     let at = performance.now()
     while (performance.now() - at < quietMs) {
       const io = readFileSync(`/proc/${this.pid}/io`, 'utf8')
       const bytes = Number(/^rchar: (\d+)/m.exec(io)?.[1])
-      if (bytes !== before) at = performance.now()
+      if (bytes - before > keepalives) at = performance.now()
       before = bytes
       await delay(5)
     }
@@ -82,6 +85,8 @@ export class AgentProcess {
 
   resume(): void {
     process.kill(this.pid, 'SIGCONT')
+    // nsenter stops itself with the process it waits for.
+    this.#child.kill('SIGCONT')
   }
 
   async stop(): Promise<void> {

@@ -21,6 +21,8 @@ const rounds = 5
 const roundMs = 3_000
 const singleFlips = 200
 const countedFlips = 400
+/** A flip that takes longer is never made: the benchmark ends. */
+const patienceMs = 20_000
 
 const manifests = '/run/bench/manifests'
 const state = '/run/bench/state'
@@ -109,7 +111,16 @@ class AgentFlips {
   }
 
   readonly flip: Flip = (guest, link) =>
-    new Promise((done) => {
+    new Promise((resolve, reject) => {
+      const file = `${this.#host.root}${state}/guestinterface/default/${guest}.json`
+      const late = setTimeout(() => {
+        const conditions = JSON.stringify(statusIn(file)?.conditions)
+        reject(new Error(`${guest} is not ${link} after ${patienceMs / 1000} s: ${conditions}`))
+      }, patienceMs)
+      const done = () => {
+        clearTimeout(late)
+        resolve()
+      }
       this.#waiting.set(guest, { link, done })
       writeFileSync(
         `${this.#host.root}${manifests}/${guest}.yaml`,
@@ -124,7 +135,7 @@ spec:
 `,
       )
       // It may have been so already: then nothing is written, and nothing will tell.
-      this.#look(`${this.#host.root}${state}/guestinterface/default/${guest}.json`)
+      this.#look(file)
     })
 
   #look(file: string): void {

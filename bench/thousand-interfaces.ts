@@ -22,7 +22,6 @@ const bridges = ['br0', 'br1']
 const uplinks = 8
 const coldStarts = 5
 const resyncs = 3
-const resyncMs = 30_000
 
 const manifests = '/run/bench/manifests'
 const state = '/run/bench/state'
@@ -192,7 +191,7 @@ async function resync(host: LabHost): Promise<void> {
   watch.stop()
   tap.stop()
   console.log(
-    `resync: every ${resyncMs / 1000} s, through a counting socket between agent and libvirt, the inventory included`,
+    'resync: every 30 s, spread over 5 s; through a counting socket between agent and libvirt, the inventory included',
   )
   console.log(
     table(['resync', 'takes ms', 'processor ms', 'calls', 'of them writes', 'RSS MiB', 'peak MiB'], rows),

@@ -18,8 +18,6 @@ const byNumber = new Map(Object.values(procedures).map((each) => [each.number, e
 
 export class Wiretap {
   readonly calls: TappedCall[] = []
-  /** When the last frame came from either side. */
-  lastAt = 0
   readonly #server: Server
   readonly #open = new Set<Socket>()
 
@@ -37,9 +35,6 @@ export class Wiretap {
       const daemon = connect(libvirt)
       const reader = new FrameReader((frame) => this.#note(frame))
       agent.on('data', (chunk) => reader.push(chunk))
-      daemon.on('data', () => {
-        this.lastAt = performance.now()
-      })
       for (const socket of [agent, daemon]) {
         this.#open.add(socket)
         // The end of one side is the end of the other; the agent tells what it makes of it.
@@ -53,6 +48,11 @@ export class Wiretap {
       agent.pipe(daemon)
       daemon.pipe(agent)
     })
+  }
+
+  /** ms of performance.now() of the last call. */
+  get lastAt(): number {
+    return this.calls.at(-1)?.at ?? 0
   }
 
   /** Calls by name since `from`, most frequent first. */
@@ -69,9 +69,11 @@ export class Wiretap {
 
   #note({ program, type, procedure }: Frame): void {
     if (program !== REMOTE_PROGRAM || type !== frameType.call) return
-    const at = performance.now()
     const known = byNumber.get(procedure)
-    this.calls.push({ name: known?.name ?? `procedure ${procedure}`, writes: known?.writes ?? true, at })
-    this.lastAt = at
+    this.calls.push({
+      name: known?.name ?? `procedure ${procedure}`,
+      writes: known?.writes ?? true,
+      at: performance.now(),
+    })
   }
 }
