@@ -59,7 +59,7 @@ export const reasons = {
   SettingNotSupported: stalled('The setting is not possible on this kind of port.'),
   NotOwned: stalled("The guest is not granted to the interface's namespace."),
   OwnerAmbiguous: stalled('GuestGrants give the guest to more than one namespace.'),
-  MacConflict: stalled('Another interface of the guest has this MAC address.'),
+  MacConflict: stalled('An interface of the guest that is not ours has this MAC address.'),
   TargetDeviceExists: stalled('A link with the name of the target device exists already.'),
 } as const satisfies Record<string, Meaning>
 
