@@ -28,8 +28,9 @@ export const virtualPort = z
       .max(39)
       // libvirt prints it without escaping: these would break out into the guest's definition.
       .regex(/^[^<>&'"\p{Cc}]*$/u, 'must have none of < > & \' " and no control characters')
+      .refine((text) => Buffer.byteLength(text) <= 39, 'must have at most 39 bytes in UTF-8')
       .optional()
-      .describe('802.1Qbh and openvswitch: port profile, 1 to 39 characters, none of < > & \' "'),
+      .describe('802.1Qbh and openvswitch: port profile, 1 to 39 bytes in UTF-8, none of < > & \' "'),
   })
   .describe('Parameters of the switch port, merged over interface, network and port group')
 
@@ -48,7 +49,7 @@ export const vlan = z
       .boolean()
       .optional()
       .describe(
-        'Trunk port; always so with more than one tag or a native VLAN, absent = as the tags ask for',
+        'Trunk port for these VLANs alone; always so with more than one tag. Absent with one tag: an access port, or with nativeMode a trunk of all VLANs',
       ),
     tags: z.array(vlanTag).min(1).max(4096).describe('VLANs of the port; 1 to 4096').meta(mapList('id')),
   })

@@ -118,7 +118,7 @@ function settle(spec: GuestInterfaceSpec, { network, portGroup }: Partial<Applic
     field: K,
     ...given: [layer: Layer, value: InterfaceSettings[K] | undefined][]
   ) => {
-    const found = given.find(([, value]) => value !== undefined)
+    const found = given.find(([, value]) => value !== undefined && !isEmpty(value))
     if (found === undefined) return
     settings[field] = found[1]
     sources[field] = found[0]
@@ -140,6 +140,11 @@ function settle(spec: GuestInterfaceSpec, { network, portGroup }: Partial<Applic
   return { effective: { ...settings, mac: spec.mac ?? generateMac(from) }, sources }
 }
 
+/** An object without a field says nothing, so that the next layer is asked: libvirt reads an empty element so too. */
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0
+}
+
 /** What only the interface itself can say. */
 const ownSettings = [
   'model',
@@ -154,10 +159,12 @@ const ownSettings = [
   'address',
 ] as const
 
-/** As libvirt has it: several tags, or a native one, are always a trunk. */
+/**
+ * As libvirt has it: several tags are always a trunk. One native tag alone is not: Open vSwitch is given no list of VLANs
+ * then, and lets all of them through.
+ */
 function asTrunk(vlan: Vlan): Vlan {
-  const isTrunk = vlan.tags.length > 1 || vlan.tags.some((tag) => tag.nativeMode !== undefined)
-  return isTrunk ? { ...vlan, trunk: true } : vlan
+  return vlan.tags.length > 1 ? { ...vlan, trunk: true } : vlan
 }
 
 function placeOf(

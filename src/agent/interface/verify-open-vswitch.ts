@@ -37,14 +37,17 @@ function shownVlan({ tag, trunks, vlanMode }: OpenVswitchPort): string {
   return vlanText(tag, trunks, vlanMode)
 }
 
-/** As libvirt hands it to Open vSwitch: one tag of an access port, or all of a trunk, the native one among them. */
+/**
+ * As libvirt hands it to Open vSwitch: one tag of an access port, or all of a trunk, the native one among them. A native tag
+ * alone comes without a list, which is a trunk of all VLANs.
+ */
 function wantedVlan(vlan: Vlan | undefined): string {
   if (!vlan) return vlanText(undefined, [], undefined)
   const ids = vlan.tags.map(({ id }) => id)
   const native = vlan.tags.find(({ nativeMode }) => nativeMode !== undefined)
-  const isTrunk = vlan.trunk || ids.length > 1 || native !== undefined
-  if (!isTrunk) return vlanText(ids[0], [], undefined)
-  return vlanText(native?.id, ids, native && `native-${native.nativeMode}`)
+  const mode = native && `native-${native.nativeMode}`
+  const isTrunk = vlan.trunk || ids.length > 1
+  return isTrunk ? vlanText(native?.id, ids, mode) : vlanText(ids[0], [], mode)
 }
 
 function vlanText(tag: number | undefined, trunks: number[], mode: string | undefined): string {

@@ -284,6 +284,14 @@ test('null is absent, as kube-apiserver has it, but no value of a list and no su
   expect(said(`${head}kind: Network\nmetadata: {name: a}\nspec:\n`)).toEqual(['a.yaml:4: spec: is missing'])
 })
 
+test("a port profile is as long as libvirt's field for it, which counts bytes", () => {
+  const profile = (text: string) => net('a', `{virtualPort: {profileID: ${text}}}`)
+  expect(names(profile(`${'ä'.repeat(19)}x`))).toEqual(['a'])
+  expect(said(profile('ä'.repeat(20)))).toEqual([
+    'a.yaml:4: spec.virtualPort.profileID: must have at most 39 bytes in UTF-8',
+  ])
+})
+
 test('names that JavaScript knows are no fields', () => {
   expect(said(net('a', '{__proto__: {mtu: 1}, constructor: 1, toString: 2}'))).toHaveLength(3)
 })

@@ -219,7 +219,8 @@ describe('which layer a setting comes from', () => {
 
   test.each([
     ['several tags', { tags: [{ id: 1 }, { id: 2 }] }, true],
-    ['a native VLAN', { tags: [{ id: 1, nativeMode: 'untagged' as const }] }, true],
+    ['a native VLAN alone', { tags: [{ id: 1, nativeMode: 'untagged' as const }] }, undefined],
+    ['a native VLAN among others', { tags: [{ id: 1, nativeMode: 'untagged' as const }, { id: 2 }] }, true],
     ['one tag', { tags: [{ id: 1 }] }, undefined],
     ['a trunk of one', { trunk: true, tags: [{ id: 1 }] }, true],
   ])('%s: trunk %s', (_, vlan, trunk) => {
@@ -228,6 +229,16 @@ describe('which layer a setting comes from', () => {
       ...(trunk && { trunk }),
     })
   })
+})
+
+test('an object without a field says nothing: the next layer is asked', () => {
+  const bandwidth = { outbound: { average: 100 } }
+  const network: NetworkSpec = { forward: { mode: 'bridge' }, bridge: { name: 'br0' } }
+  const result = resolved(
+    input({ interface: { bandwidth: {}, driver: {} }, portGroup: { bandwidth }, network }),
+  )
+  expect(result.effective).toEqual({ mac, bandwidth })
+  expect(result.sources.bandwidth).toBe('portGroup')
 })
 
 describe('generated values', () => {
