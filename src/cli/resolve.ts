@@ -16,8 +16,9 @@ export function addResolve(program: Command): void {
     .command('resolve')
     .summary('show what manifests come to on a host: settings, port and libvirt XML')
     .description(
-      'Shows what each GuestInterface of the manifests comes to on a host: its effective settings with the layer that supplies\n' +
-        "each, the port, and libvirt's XML. Needs neither libvirt nor root: pools are taken as unused, their devices as present.",
+      'Shows what each GuestInterface of the manifests comes to on a host: effective\n' +
+        "settings and the layer that supplies each, the port, and libvirt's XML. Needs\n" +
+        'neither libvirt nor root: pools are taken as unused, their devices as present.',
     )
     .usage('-f PATH... --host NAME [--host-label KEY=VALUE]... [-o table|json|yaml]')
   addFilesOption(command)

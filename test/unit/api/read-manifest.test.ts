@@ -288,7 +288,7 @@ test("a port profile is as long as libvirt's field for it, which counts bytes", 
   const profile = (text: string) => net('a', `{virtualPort: {profileID: ${text}}}`)
   expect(names(profile(`${'ä'.repeat(19)}x`))).toEqual(['a'])
   expect(said(profile('ä'.repeat(20)))).toEqual([
-    'a.yaml:4: spec.virtualPort.profileID: must have at most 39 bytes in UTF-8',
+    `a.yaml:4: spec.virtualPort.profileID: must have at most 39 bytes in UTF-8, is "${'ä'.repeat(20)}"`,
   ])
 })
 
