@@ -96,6 +96,13 @@ export function choosePort(
   }
 }
 
+/** A port such as this pool hands out, whether or not it is free; undefined for one whose devices only the host knows. */
+export function anyPort(plug: Plug): Port | undefined {
+  if (plug.kind === 'fixed') return plug.port
+  const [device] = plug.devices
+  return device === undefined ? undefined : portOn(device, plug)
+}
+
 function portOn(device: string, pool: Pool): Port {
   return pool.mode === 'hostdev'
     ? {

@@ -1,6 +1,6 @@
 /** The port of an interface: the one it holds, or a new one, written down before anything is touched. */
 import { isDeepStrictEqual } from 'node:util'
-import { keepsPort } from '../../core/pool.ts'
+import { anyPort, keepsPort } from '../../core/pool.ts'
 import { type Port, portFromStatus, portName, portText, portToStatus } from '../../core/port.ts'
 import type { Resolved } from '../../core/resolve.ts'
 import type { Context } from '../context.ts'
@@ -30,7 +30,9 @@ export async function settlePort(
   if (recorded && observed.guest.running && observed.live) {
     // Another port may be out of reach for a running guest: seen before one is taken.
     const candidate = await context.ledger.choose(resource, resolved.plug, signal)
-    if ('port' in candidate && !(await isWithinReach(context, work, resolved, observed, candidate.port))) {
+    // Not even when all are held is it to wait for one that it cannot be given.
+    const port = 'port' in candidate ? candidate.port : anyPort(resolved.plug)
+    if (port && !(await isWithinReach(context, work, resolved, observed, port))) {
       report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(recorded)}`)
       return undefined
     }
@@ -68,9 +70,9 @@ async function isWithinReach(
     sayRefused(work.report, plan)
     return false
   }
+  if (plan.verdict !== 'Reattach') return true
   const obstacle = await plugObstacle(plan, observed, effective, context.libvirt, work.signal)
-  // Without a free slot the saved definition is changed all the same.
-  if (!obstacle || obstacle.reason === 'NoFreeSlot') return true
+  if (!obstacle) return true
   work.report.planned(plan)
   work.report.stopped('Synced', obstacle.reason, obstacle.message)
   return false
