@@ -5,7 +5,7 @@ import { interfaceOfAlias } from '../../core/identity.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import { readLink } from '../../host/link-state.ts'
 import type { LibvirtClient } from '../../libvirt/client.ts'
-import { freePciePorts } from '../../libvirt/xml/domain.ts'
+import { freePciePorts, hasConventionalPci } from '../../libvirt/xml/domain.ts'
 import type { Observed } from './gather.ts'
 
 /** undefined when nothing is to be plugged, or nothing stands in the way. */
@@ -92,9 +92,24 @@ async function networkNotActive(
 
 /** libvirt's own words for it are "No more available PCI slots", under a code that it uses for anything. */
 function noFreeSlot({ guest }: Observed, { settings }: InterfaceDefinition): Refusal | undefined {
-  if (settings.address || freePciePorts(guest.xml) !== 0) return undefined
+  const { address, model } = settings
+  if (address) return undefined
+  if (isConventional(model) && !hasConventionalPci(guest.xml)) {
+    const what = model ? `Model ${model}` : 'No model is given, and the one that libvirt chooses'
+    return {
+      reason: 'NoFreeSlot',
+      field: 'model',
+      message: `model: ${what} needs a slot of conventional PCI, and guest ${guest.ref.name} has none. It gets the NIC at its next start; set model: virtio to plug it while it runs`,
+    }
+  }
+  if (freePciePorts(guest.xml) !== 0) return undefined
   return {
     reason: 'NoFreeSlot',
     message: `Guest ${guest.ref.name} has no free PCIe port for another NIC. It gets the NIC at its next start; give it more pcie-root-port controllers to plug while it runs`,
   }
+}
+
+/** QEMU's models that are no PCIe devices; without any, libvirt takes rtl8139. */
+function isConventional(model = 'rtl8139'): boolean {
+  return ['rtl8139', 'e1000', 'ne2k_pci', 'pcnet', 'virtio-transitional'].includes(model)
 }

@@ -65,6 +65,13 @@ export function freePciePorts(xml: string): number | undefined {
   return ports.filter((port) => !occupied.has(Number(/\sindex='(\d+)'/.exec(port)?.[1]))).length
 }
 
+/** Whether a guest has a bus of conventional PCI: i440fx from the start, one of PCIe only behind a bridge. */
+export function hasConventionalPci(xml: string): boolean {
+  return cut(withoutMetadata(xml), 'controller').some((controller) =>
+    /^[^>]*\smodel='(pci-root|pci-bridge|dmi-to-pci-bridge|pcie-to-pci-bridge)'/.test(controller),
+  )
+}
+
 /**
  * What was read of a slice of text, by the text: most interfaces are the same at the next look. A domain with 25 of
  * them that are known takes 0.06 ms, else 1.5 ms. Bounded by forgetting the oldest: 4,000 are both definitions of 2,000 interfaces.
