@@ -3,8 +3,10 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Reason, reasons, type Stance } from '../../src/api/reasons.ts'
 import type { Stage } from '../../src/core/interface-status.ts'
+import { changeTablePage } from './change-table-page.ts'
 
 export const conditionsFile = join(import.meta.dirname, 'conditions.md')
+export const changesFile = join(import.meta.dirname, 'changes.md')
 
 const conditions: Record<Stage | 'RestartRequired' | 'Ready' | 'Reconciling' | 'Stalled', string> = {
   Bound: 'The guest is on this host and belongs to the namespace of the interface.',
@@ -57,4 +59,7 @@ function table(head: string, rows: [string, string][]): string[] {
   ]
 }
 
-if (import.meta.main) writeFileSync(conditionsFile, conditionsPage())
+if (import.meta.main) {
+  writeFileSync(conditionsFile, conditionsPage())
+  writeFileSync(changesFile, changeTablePage())
+}

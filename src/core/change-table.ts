@@ -57,7 +57,11 @@ const refused = (what: string, settings: ComparedField[] | undefined, reason: st
   reason,
 })
 
-const fromOpenVswitch = 'says that it cannot move a running NIC from or to Open vSwitch'
+const movesAnywhere: Need = {
+  since: '10.8',
+  isThere: ({ capabilities }) => capabilities.openVswitchBridgeChange,
+  before: 'moves a running NIC only from one Linux bridge to another',
+}
 
 export const changeTable: readonly Row[] = [
   {
@@ -102,16 +106,18 @@ export const changeTable: readonly Row[] = [
       difference.field === 'source.portGroup' && sameNetwork(from.port, to.port),
   },
   {
-    what: 'both sides a bridge, other bridge',
+    what: 'both sides a Linux bridge, other bridge',
+    settings: ['source'],
+    where: ({ from, to }) => from.switch === 'linux' && to.switch === 'linux',
+    verdict: 'Reattach',
+    reason: 'The tap is taken from one bridge to the other; the guest keeps its carrier',
+  },
+  {
+    what: 'both sides a bridge, one of them of Open vSwitch; other bridge',
     settings: ['source'],
     where: ({ from, to }) => bothOnBridges(from, to),
     verdict: 'Reattach',
-    needs: {
-      since: '10.8',
-      isThere: ({ from, to, capabilities }) =>
-        capabilities.openVswitchBridgeChange || (from.switch === 'linux' && to.switch === 'linux'),
-      before: `${fromOpenVswitch}, only from one Linux bridge to another`,
-    },
+    needs: movesAnywhere,
     reason: 'The tap is taken from one bridge to the other; the guest keeps its carrier',
   },
   refused('direct: device or mode', ['source'], 'A macvtap cannot change its device or mode once made'),
@@ -138,11 +144,7 @@ export const changeTable: readonly Row[] = [
     settings: ['vlan'],
     where: ({ from, to }) => bothOnBridges(from, to) && from.switch !== to.switch,
     verdict: 'Reattach',
-    needs: {
-      since: '10.8',
-      isThere: ({ capabilities }) => capabilities.openVswitchBridgeChange,
-      before: fromOpenVswitch,
-    },
+    needs: movesAnywhere,
     reason: 'It goes along as the tap is taken to the other bridge',
   },
   {
@@ -200,7 +202,7 @@ export const changeTable: readonly Row[] = [
     needs: {
       since: '10.0',
       isThere: ({ capabilities }) => capabilities.trustGuestRxFiltersLive,
-      before: 'says yes to it and applies nothing',
+      before: 'says yes and applies nothing',
     },
     reason: "The guest's receive filters are followed from now on, or no more",
   },

@@ -1,7 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
-import { conditionsFile, conditionsPage } from '../../../docs/reference/generate.ts'
+import { changeTablePage } from '../../../docs/reference/change-table-page.ts'
+import { changesFile, conditionsFile, conditionsPage } from '../../../docs/reference/generate.ts'
 
 test('docs/reference/conditions.md is what `npm run docs` writes', () => {
   expect(readFileSync(conditionsFile, 'utf8')).toBe(conditionsPage())
+})
+
+test('docs/reference/changes.md is what `npm run docs` writes', () => {
+  expect(readFileSync(changesFile, 'utf8')).toBe(changeTablePage())
 })
