@@ -1,11 +1,14 @@
 /** Which keys an event concerns. What is remembered here wakes keys and decides nothing. */
 import type { GuestInterface } from '../api/guest-interface.ts'
+import { nameOf } from '../core/identity.ts'
 import type { LibvirtEvent } from '../libvirt/client.ts'
 import type { Key, Store } from '../store/store.ts'
 
 export class Wakes {
   readonly #store: Store
   readonly #hostKey: Key
+  /** By namespace/name. */
+  readonly #links = new Map<string, string>()
 
   constructor(store: Store, hostName: string) {
     this.#store = store
@@ -51,17 +54,29 @@ export class Wakes {
     ]
   }
 
+  /** The link on the host behind a plugged interface: a change of it concerns that interface. */
+  rememberLink({ namespace, name }: Key, link: string | undefined): void {
+    if (link) this.#links.set(`${namespace}/${name}`, link)
+  }
+
+  forgetLink({ namespace, name }: Key): void {
+    this.#links.delete(`${namespace}/${name}`)
+  }
+
   /** undefined: some link, nobody knows which. */
   ofLink(name: string | undefined): Key[] {
     if (name === undefined) return this.all()
     return [
-      ...this.#interfaces(
-        ({ spec, status }) =>
+      ...this.#interfaces((resource) => {
+        const { spec, status } = resource
+        return (
+          this.#links.get(nameOf(resource)) === name ||
           status?.port?.dev === name ||
           status?.port?.bridge === name ||
           spec.targetDevice === name ||
-          isWaiting(status),
-      ),
+          isWaiting(status)
+        )
+      }),
       this.#hostKey,
     ]
   }

@@ -23,6 +23,18 @@ export async function removeLink(name: string, kind: string, signal: AbortSignal
   await runTool('ip', ['link', 'delete', 'dev', name, 'type', kind], '', signal)
 }
 
+/** `ip link set dev NAME master BRIDGE; ip link set dev NAME type bridge_slave isolated on|off`. Throws a HostError. */
+export async function plugIntoBridge(
+  name: string,
+  bridge: string,
+  isolated: boolean,
+  signal: AbortSignal,
+): Promise<void> {
+  await runTool('ip', ['link', 'set', 'dev', name, 'master', bridge], '', signal)
+  const isolation = ['type', 'bridge_slave', 'isolated', isolated ? 'on' : 'off']
+  await runTool('ip', ['link', 'set', 'dev', name, ...isolation], '', signal)
+}
+
 /**
  * One JSON text a line. ip doesn't escape all that a link's name or alias may hold: control characters stand there raw,
  * which JSON forbids.

@@ -110,12 +110,20 @@ it('an interface id that nobody gave is made up once', async () => {
   expect((await agent.status('made-up')).effective!.virtualPort!.interfaceID).toBe(interfaceID)
 })
 
-it('a tap that somebody took out of its bridge is told', async () => {
-  const tap = await tapOf('vm2')
+it('a tap that somebody took out of its bridge is put back', async () => {
+  const tap = await tapOf('vm1')
   await host.run(`ip link set ${tap} nomaster`)
-  await agent.reaches('own', 'False NotVerified')
-  expect((await agent.condition('own', 'Ready'))!.message).toContain('not into br0')
-  await host.run(`ip link set ${tap} master br0`)
+  await expect.poll(() => master(tap).catch(() => 'none')).toBe('br0')
+  await agent.reaches('lan')
+})
+
+it('taps are put back when their bridge is made anew', async () => {
+  const taps = [await tapOf('vm1'), await tapOf('vm2')]
+  await host.run('ip link delete br0')
+  await agent.reaches('lan', 'False NotVerified')
+  await addBridge(host, 'br0')
+  for (const tap of taps) await expect.poll(() => master(tap).catch(() => 'none')).toBe('br0')
+  await agent.reaches('lan')
   await agent.reaches('own')
 })
 

@@ -24,6 +24,7 @@ export async function remove(context: Context, work: Work): Promise<Outcome> {
     }
   }
   await context.store.release(key)
+  context.wakes.forgetLink(key)
   work.log.info('interface removed')
   context.wake(context.wakes.ofPort())
   return done

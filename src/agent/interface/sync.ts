@@ -9,6 +9,7 @@ import { gather, type Observed } from './gather.ts'
 import { clearLeftover } from './leftover.ts'
 import { plugObstacle } from './obstacle.ts'
 import { planFor, sayRefused } from './plan.ts'
+import { putBack } from './put-back.ts'
 import { leftPort, takePortBack } from './settle-port.ts'
 import { ChangeFailed } from './undo.ts'
 import { verifyOnHost } from './verify.ts'
@@ -69,6 +70,10 @@ async function verify(
   report.planned(left)
   // With a change that waits for the next start the running guest keeps the port that it is plugged into.
   const inForce = left.verdict === 'NextBoot' && after.live ? after.live.definition : effective
+  if (after.live) {
+    context.wakes.rememberLink(work.key, after.live.definition.device)
+    if (left.verdict === 'None') await putBack(after.live.definition, work)
+  }
   const problems = after.live ? await verifyOnHost(after.live.definition, inForce, context, work.signal) : []
   if (left.steps.length > 0) {
     const fields = left.differences.map(({ field }) => field).join(', ') || left.verdict

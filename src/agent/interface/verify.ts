@@ -24,7 +24,11 @@ export async function verifyOnHost(
   // Neither of these has a link of its own on the host.
   if (!device || ['user', 'vhostuser', 'vdpa', 'hostdev'].includes(port.kind)) return []
   const link = readLink(device)
-  if (!link) return [`libvirt names the link ${device}, which the host does not have`]
+  if (!link) {
+    return [
+      `libvirt names the link ${device}, which the host does not have: somebody removed it. Restart the guest, or remove the interface and make it anew`,
+    ]
+  }
   const bridge = bridgeOf(port, live.port)
   const onOpenVswitch = bridge !== undefined && !isLinuxBridge(bridge)
   const problems =
