@@ -57,7 +57,7 @@ function sayRejection({ store }: Context, { key, report }: Work): void {
 }
 
 function sayFailure(report: Report, error: unknown): void {
-  const message = error instanceof Error ? error.message : String(error)
+  const message = withAdvice(error instanceof Error ? error.message : String(error))
   const fromLibvirt = isLibvirtError(error) && error.domain !== 'client'
   if (error instanceof ChangeFailed) {
     const rejected = failureSort(error) === 'terminal'
@@ -66,4 +66,11 @@ function sayFailure(report: Report, error: unknown): void {
   else if (failureSort(error) === 'terminal') report.stoppedHere('ApplyRejected', message, 'False')
   else if (isLibvirtError(error) && !fromLibvirt) report.stoppedHere('LibvirtUnavailable', message, 'Unknown')
   else report.stoppedHere('ApplyFailed', message, fromLibvirt ? 'False' : 'Unknown')
+}
+
+/** What libvirt's words leave open. */
+function withAdvice(message: string): string {
+  return /Duplicate ID 'host/.test(message)
+    ? `${message}. QEMU still has a NIC that a libvirtd was plugging in when it was killed: restart the guest`
+    : message
 }
