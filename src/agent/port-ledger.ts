@@ -9,6 +9,7 @@ import type { Plug, Pool, PoolPlug } from '../core/plug.ts'
 import { blockedBy, choosePort } from '../core/pool.ts'
 import { type Port, portFromStatus } from '../core/port.ts'
 import type { Refusal } from '../core/refusal.ts'
+import { UsesByDevice } from '../core/uses-by-device.ts'
 import { readLinks } from '../host/links.ts'
 import { virtualFunctions } from '../host/virtual-functions.ts'
 import type { LibvirtClient } from '../libvirt/client.ts'
@@ -65,7 +66,11 @@ export class PortLedger {
     if (plug.kind === 'fixed') return ownSource(plug.port, resource, uses, self)
     const pool = await this.withVirtualFunctions(plug)
     const waiting = this.#waitingFor(pool.network, self)
-    return choosePort(pool, uses, links, { self, waitingSince: resource.status?.waitingSince, waiting })
+    return choosePort(pool, new UsesByDevice(uses), links, {
+      self,
+      waitingSince: resource.status?.waitingSince,
+      waiting,
+    })
   }
 
   /** Reads all witnesses. `without`: leaves out what status records for this interface, to see who else speaks of it. */

@@ -4,6 +4,7 @@ import type { Link } from './link.ts'
 import type { Plug, Pool } from './plug.ts'
 import { type Port, samePort } from './port.ts'
 import type { Refusal } from './refusal.ts'
+import type { UsesByDevice } from './uses-by-device.ts'
 
 export interface Obstacle {
   reason: 'DeviceInUse' | 'DeviceNotFound' | 'Held'
@@ -18,10 +19,8 @@ export function obstacle(
   links: Link[],
   self?: string,
 ): Obstacle | undefined {
-  // A function that is given to a guest, or to no driver of the host, is no link.
-  const isFunction = pool.mode === 'hostdev'
-  const found = links.filter((link) => (isFunction ? link.pciAddress : link.name) === device)
-  if (!isFunction && found.length === 0)
+  const found = links.filter((link) => deviceNameOf(link, pool) === device)
+  if (pool.mode !== 'hostdev' && found.length === 0)
     return { reason: 'DeviceNotFound', message: 'no such link on this host' }
   for (const { master, defaultRoute, addresses } of found) {
     if (master) return { reason: 'DeviceInUse', message: `enslaved to ${master}` }
@@ -29,7 +28,7 @@ export function obstacle(
     if (addresses.length > 0)
       return { reason: 'DeviceInUse', message: `carries the address ${addresses.join(', ')}` }
   }
-  const stranger = othersOn(device, uses, self).find(({ holder }) => holder.kind !== 'interface')
+  const stranger = uses.find((use) => use.holder.kind !== 'interface' && isOthers(use, device, self))
   if (stranger) {
     const who = `${stranger.holder.kind} ${stranger.holder.name}`
     return { reason: 'DeviceInUse', message: `used by ${who}, which is not managed here` }
@@ -40,11 +39,11 @@ export function obstacle(
 
 /** A use that leaves no room for `self`: any other's where it would be exclusive, else an exclusive one. */
 export function blockedBy(device: string, exclusive: boolean, uses: Use[], self?: string): Use | undefined {
-  return othersOn(device, uses, self).find((use) => exclusive || use.exclusive)
+  return uses.find((use) => (exclusive || use.exclusive) && isOthers(use, device, self))
 }
 
-function othersOn(device: string, uses: Use[], self: string | undefined): Use[] {
-  return uses.filter((use) => use.device === device && !isSelf(use.holder, self))
+function isOthers(use: Use, device: string, self: string | undefined): boolean {
+  return use.device === device && !isSelf(use.holder, self)
 }
 
 function isSelf(holder: Holder, self: string | undefined): boolean {
@@ -67,33 +66,41 @@ export interface Claim {
  */
 export function choosePort(
   pool: Pool,
-  uses: Use[],
+  uses: UsesByDevice,
   links: Link[],
   claim: Claim,
 ): { port: Port } | { refusal: Refusal } {
-  const obstacles = new Map(
-    pool.devices.map((device) => [device, obstacle(device, pool, uses, links, claim.self)]),
-  )
-  const users = (device: string) => uses.filter((use) => use.device === device)
   const held = pool.devices.find(
     (device) =>
-      users(device).some(({ holder }) => isSelf(holder, claim.self)) &&
-      !blockedBy(device, pool.exclusive, uses, claim.self),
+      uses.holds(claim.self, device) && !blockedBy(device, pool.exclusive, uses.on(device), claim.self),
   )
   if (held) return { port: portOn(held, pool) }
 
-  const free = pool.devices.filter((device) => !obstacles.get(device))
+  const linksOf = Map.groupBy(links, (link) => deviceNameOf(link, pool))
+  const obstacleOn = (device: string) =>
+    obstacle(device, pool, uses.on(device), linksOf.get(device) ?? [], claim.self)
   const earlier = pool.exclusive ? claim.waiting.filter((other) => comesBefore(other, claim)) : []
-  const least = Math.min(...free.map((device) => users(device).length))
-  const chosen = free.find((device) => users(device).length === least)
-  if (chosen && earlier.length < free.length) return { port: portOn(chosen, pool) }
+  // The order of the list breaks ties.
+  const byUse = pool.devices.toSorted((a, b) => uses.on(a).length - uses.on(b).length)
+  const free: string[] = []
+  for (const device of byUse) {
+    // One for each that comes first, and one for this interface: no need to look at the rest of hundreds.
+    if (free.length > earlier.length) break
+    if (!obstacleOn(device)) free.push(device)
+  }
+  if (free.length > earlier.length) return { port: portOn(free[0]!, pool) }
   return {
     refusal: whyNone(
       pool,
-      obstacles,
+      new Map(pool.devices.map((device) => [device, obstacleOn(device)])),
       earlier.map((other) => other.key),
     ),
   }
+}
+
+/** What a pool of that mode calls the link. A function that is given to a guest, or to no driver of the host, is no link. */
+function deviceNameOf({ name, pciAddress }: Link, { mode }: Pool): string | undefined {
+  return mode === 'hostdev' ? pciAddress : name
 }
 
 /** A port such as this pool hands out, whether or not it is free; undefined for one whose devices only the host knows. */

@@ -1,13 +1,14 @@
 /** Pools that nobody uses yet and whose devices are all there: allocation where there is no host to look at. */
-import { deviceOf, type Use } from './ledger.ts'
+import { deviceOf } from './ledger.ts'
 import type { Link } from './link.ts'
 import type { Plug } from './plug.ts'
 import { choosePort } from './pool.ts'
 import type { Port } from './port.ts'
 import type { Refusal } from './refusal.ts'
+import { UsesByDevice } from './uses-by-device.ts'
 
 export class UnusedPools {
-  readonly #uses: Use[] = []
+  readonly #uses = new UsesByDevice()
 
   /** The port that `self` (namespace/name) gets after all who came before it. */
   take(plug: Plug, self: string): { port: Port } | { refusal: Refusal } {
@@ -16,7 +17,7 @@ export class UnusedPools {
     if ('refusal' in chosen) return plug.pf === undefined ? chosen : { refusal: functionsUnknown(plug.pf) }
     const device = deviceOf(chosen.port)
     if (device !== undefined) {
-      this.#uses.push({ device, holder: { kind: 'interface', name: self }, exclusive: plug.exclusive })
+      this.#uses.add({ device, holder: { kind: 'interface', name: self }, exclusive: plug.exclusive })
     }
     return chosen
   }

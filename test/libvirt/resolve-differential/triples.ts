@@ -170,7 +170,7 @@ function settings(
   const takesBandwidth = layer === 'interface' ? mode !== 'hostdev' : !isPool(mode)
   const often = layer === 'network' ? 50 : 60
   return record<Settings>({
-    virtualPort: maybe(theme === undefined ? 4 : often, virtualPort(theme, layer === 'network' ? 92 : 45)),
+    virtualPort: maybe(theme === undefined ? 4 : often, virtualPort(theme, layer === 'network' ? 80 : 45)),
     vlan: maybe(takesVlan ? 35 : 3, vlan),
     // The tests' kernels cannot start a network that has a rate of its own.
     bandwidth:

@@ -10,6 +10,7 @@ import type { Link } from '../../../src/core/link.ts'
 import type { Pool } from '../../../src/core/plug.ts'
 import { choosePort, keepsPort } from '../../../src/core/pool.ts'
 import type { Port } from '../../../src/core/port.ts'
+import { UsesByDevice } from '../../../src/core/uses-by-device.ts'
 import { link, macvtap } from './definitions.ts'
 
 type Direct = Port & { kind: 'direct' }
@@ -103,7 +104,7 @@ export class HostModel {
       waitingSince && key !== self.key ? [{ key, since: waitingSince }] : [],
     )
     const claim = { self: self.key, waitingSince: self.waitingSince, waiting }
-    const chosen = choosePort(pool, usesOf(witnesses), witnesses.links, claim)
+    const chosen = choosePort(pool, new UsesByDevice(usesOf(witnesses)), witnesses.links, claim)
     if ('refusal' in chosen) {
       this.#clock += 1
       if (!self.recorded) self.waitingSince ??= String(this.#clock).padStart(6, '0')

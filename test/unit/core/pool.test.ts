@@ -3,9 +3,16 @@ import { describe, expect, test } from 'vitest'
 import type { Use } from '../../../src/core/ledger.ts'
 import type { Link } from '../../../src/core/link.ts'
 import type { Plug, Pool } from '../../../src/core/plug.ts'
-import { blockedBy, type Claim, choosePort, keepsPort, obstacle } from '../../../src/core/pool.ts'
+import {
+  blockedBy,
+  type Claim,
+  choosePort as choosePortOf,
+  keepsPort,
+  obstacle,
+} from '../../../src/core/pool.ts'
 import { poolStatus } from '../../../src/core/pool-status.ts'
 import type { Port } from '../../../src/core/port.ts'
+import { UsesByDevice } from '../../../src/core/uses-by-device.ts'
 import { link } from './definitions.ts'
 
 const own: Pool = { network: 'testA', mode: 'passthrough', devices: ['eth1', 'eth2'], exclusive: true }
@@ -30,6 +37,9 @@ const strangers: Use[] = [
   { device: 'eth2', holder: { kind: 'link', name: 'macvtap7' }, exclusive: false },
 ]
 const on = (dev: string, { mode, network }: Pool) => ({ port: { kind: 'direct', dev, mode, network } })
+
+const choosePort = (pool: Pool, uses: Use[], links: Link[], claim: Claim) =>
+  choosePortOf(pool, new UsesByDevice(uses), links, claim)
 
 describe('an obstacle', () => {
   test.each<[string, Partial<Link>, string]>([
