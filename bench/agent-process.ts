@@ -17,7 +17,7 @@ export interface AgentPlace {
   nodeArgs?: string[]
 }
 
-/** Where they come from is in docs/decisions/0011-speed-and-memory.md. */
+/** Where they come from is in docs/decisions/0005-speed-and-memory.md. */
 const deployedNodeArgs = ['--max-semi-space-size=4']
 
 export class AgentProcess {
