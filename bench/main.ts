@@ -6,6 +6,7 @@
  * Each prints its figures and whether its goals are met; a goal that is missed fails nothing, since the machine decides too.
  */
 import { parseArgs } from 'node:util'
+import { decisions } from './decisions.ts'
 import { linkState } from './link-state.ts'
 import { describeMachine } from './machine.ts'
 import { thousandInterfaces } from './thousand-interfaces.ts'
@@ -32,6 +33,13 @@ const setups: { benchmarks: Benchmark[]; run(names: ReadonlySet<string>): Promis
       { name: 'resync', about: '1,000 interfaces settled: what a resync does, and the memory of the agent' },
     ],
     run: thousandInterfaces,
+  },
+  {
+    benchmarks: [
+      { name: 'resolve', about: '10,000 interfaces resolved and planned, without any host' },
+      { name: 'allocate', about: 'ports chosen from a pool of 256 devices with 10,000 users' },
+    ],
+    run: decisions,
   },
 ]
 
