@@ -177,3 +177,40 @@ describe('a device of a pool', () => {
     expect((await macvtaps(host)).map(({ lower }) => lower)).toEqual(['pool0'])
   })
 })
+
+describe("a NIC that is plugged into nothing of the host's", () => {
+  it.each<[kind: string, source: GuestInterfaceSpec['source'], more: Partial<GuestInterfaceSpec>]>([
+    ['user', { user: {} }, {}],
+    ['ethernet', { ethernet: {} }, { filter: { name: 'no-mac-spoofing' } }],
+  ])('%s: changes in place', async (kind, source, more) => {
+    const [guest, mac] = [`vm-${kind}`, '52:54:00:00:00:05']
+    const nic = (spec: Partial<GuestInterfaceSpec>) => guestInterface(kind, guest, { mac, source, ...spec })
+    await startGuest(host, { name: guest })
+    await agent.apply(nic({}))
+    await agent.reaches(kind)
+    await agent.apply(nic({ ...more, link: { state: 'down' } }))
+    await agent.reaches(kind)
+    for (const which of ['live', 'saved'] as const) {
+      expect((await interfaces(host, guest, which))[0]).toContain("<link state='down'/>")
+    }
+    if (more.filter) {
+      expect(await host.virsh('nwfilter-binding-list')).toContain(await deviceOf(host, guest, mac))
+    }
+  })
+})
+
+it('an MTU that the host does not show is told', async () => {
+  const mac = '52:54:00:00:00:06'
+  const nic = (state: 'up' | 'down') =>
+    guestInterface('mtu', 'vm-mtu', { mac, ...bridge('br0'), mtu: 1400, link: { state } })
+  await startGuest(host, { name: 'vm-mtu' })
+  await agent.apply(nic('up'))
+  await agent.reaches('mtu')
+  const tap = await deviceOf(host, 'vm-mtu', mac)
+  await host.run(`ip link set ${tap} mtu 1300`)
+  await agent.apply(nic('down'))
+  await agent.reaches('mtu', 'False NotVerified')
+  expect((await agent.condition('mtu', 'Ready'))!.message).toBe(`${tap} has an MTU of 1300, not 1400`)
+  await host.run(`ip link set ${tap} mtu 1400`)
+  await agent.reaches('mtu')
+})

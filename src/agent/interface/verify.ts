@@ -1,7 +1,8 @@
 /** Whether the kernel and Open vSwitch show what libvirt says of a plugged interface; its word alone is not enough. */
+import { plugged } from '../../core/change-table.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import type { Port } from '../../core/port.ts'
-import { isLinuxBridge, type LinkState, readLink, readMtu } from '../../host/link-state.ts'
+import { type LinkState, readLink, readMtu } from '../../host/link-state.ts'
 import type { Context } from '../context.ts'
 import { verifyFilter } from './verify-filter.ts'
 import { verifyOpenVswitchPort } from './verify-open-vswitch.ts'
@@ -29,22 +30,38 @@ export async function verifyOnHost(
       `libvirt names the link ${device}, which the host does not have: somebody removed it. Restart the guest, or remove the interface and make it anew`,
     ]
   }
-  const bridge = bridgeOf(port, live.port)
-  const onOpenVswitch = bridge !== undefined && !isLinuxBridge(bridge)
-  const problems =
-    port.kind === 'direct'
-      ? await verifyMacvtap(device, port, link, host.macvtapModes, signal)
-      : onOpenVswitch
-        ? await verifyOpenVswitchPort(device, bridge, settings, signal)
-        : verifyBridgePort(device, bridge, settings.portIsolation ?? false, link)
+  const problems = await verifyPlace(device, link, live, effective, host.macvtapModes, signal)
   if (settings.mtu !== undefined && readMtu(device) !== settings.mtu) {
     problems.push(`${device} has an MTU of ${readMtu(device)}, not ${settings.mtu}`)
   }
-  if (settings.bandwidth && !onOpenVswitch) {
+  if (settings.bandwidth && plugged(effective).switch !== 'openvswitch') {
     problems.push(...(await verifyRates(device, settings.bandwidth, port.kind, signal)))
   }
   if (settings.filter) problems.push(...(await verifyFilter(device, settings.filter, host.libvirt, signal)))
   return problems
+}
+
+/** Where the link is plugged in, with all that hangs on that place. */
+async function verifyPlace(
+  device: string,
+  link: LinkState,
+  live: InterfaceDefinition,
+  effective: InterfaceDefinition,
+  macvtapModes: Context['macvtapModes'],
+  signal: AbortSignal,
+): Promise<string[]> {
+  const { port, settings } = effective
+  if (port.kind === 'direct') return verifyMacvtap(device, port, link, macvtapModes, signal)
+  const bridge = bridgeOf(port, live.port)
+  if (bridge === undefined) return []
+  switch (plugged(effective).switch) {
+    case 'openvswitch':
+      return verifyOpenVswitchPort(device, bridge, settings, signal)
+    case 'linux':
+      return verifyBridgePort(device, bridge, settings.portIsolation ?? false, link)
+    default:
+      return []
+  }
 }
 
 /** libvirt alone knows the bridge of a network that it made. */
@@ -67,14 +84,7 @@ async function verifyMacvtap(
   return problems
 }
 
-/** `bridge` is undefined for a tap that is plugged into none. */
-function verifyBridgePort(
-  device: string,
-  bridge: string | undefined,
-  isolated: boolean,
-  link: LinkState,
-): string[] {
-  if (bridge === undefined) return []
+function verifyBridgePort(device: string, bridge: string, isolated: boolean, link: LinkState): string[] {
   if (link.master !== bridge) {
     return [`${device} is plugged into ${link.master ?? 'nothing'}, not into ${bridge}`]
   }
