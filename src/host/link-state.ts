@@ -7,12 +7,6 @@ import { basename } from 'node:path'
 
 export interface LinkState {
   index: number
-  /** Administratively up. */
-  up: boolean
-  /** A down link has none. */
-  carrier: boolean
-  /** The kernel's word: up, down, lowerlayerdown, dormant, unknown, notpresent or testing. */
-  operstate: string
   /** The bridge, bond or Open vSwitch datapath that it is enslaved to. */
   master?: string
   /** Of a port of a Linux bridge: it reaches only ports that aren't isolated. */
@@ -26,20 +20,19 @@ export function readLink(name: string): LinkState | undefined {
   if (!isLinkName(name)) return undefined
   const link = `/sys/class/net/${name}`
   try {
+    const entries = readdirSync(link)
     const index = Number(read(`${link}/ifindex`))
-    // Equal unless something is below it; a veth has its peer's index here, and nothing below.
+    // Equal unless something is below it: a bridge has its ports as lower links too, and a veth its peer's index here.
     const stacked = Number(read(`${link}/iflink`)) !== index
-    const lower = stacked ? lowerOf(link) : undefined
-    const master = target(`${link}/master`)
-    const isolated = master === undefined ? undefined : readIfThere(`${link}/brport/isolated`)
+    const lower = stacked ? entries.find((entry) => entry.startsWith('lower_')) : undefined
+    // Looked for before it is read: a file that isn't there costs more than one that is.
+    const master = entries.includes('master') ? target(`${link}/master`) : undefined
+    const isolated = entries.includes('brport') ? readIfThere(`${link}/brport/isolated`) : undefined
     return {
       index,
-      up: (Number(read(`${link}/flags`)) & IFF_UP) !== 0,
-      carrier: readIfThere(`${link}/carrier`) === '1',
-      operstate: read(`${link}/operstate`),
       ...(master !== undefined && { master }),
       ...(isolated !== undefined && { isolated: isolated === '1' }),
-      ...(lower !== undefined && { lower }),
+      ...(lower !== undefined && { lower: lower.slice('lower_'.length) }),
     }
   } catch (error) {
     if (isGone(error)) return undefined
@@ -63,17 +56,9 @@ export function isVlanFiltering(bridge: string): boolean {
   return isLinkName(bridge) && readIfThere(`/sys/class/net/${bridge}/bridge/vlan_filtering`) === '1'
 }
 
-const IFF_UP = 1
-
 /** As the kernel's own rule has it, so that a name leads nowhere else in sysfs. Spaces and colons are no harm here. */
 function isLinkName(name: string): boolean {
   return name !== '' && name !== '.' && name !== '..' && !/[/\0]/.test(name)
-}
-
-function lowerOf(link: string): string | undefined {
-  return readdirSync(link)
-    .find((entry) => entry.startsWith('lower_'))
-    ?.slice('lower_'.length)
 }
 
 function read(file: string): string {
@@ -98,7 +83,7 @@ function target(symlink: string): string | undefined {
   }
 }
 
-/** No such file; a file that isn't a link's directory (bonding_masters); the link went, or is down and has no carrier to tell. */
+/** No such file; a file that isn't a link's directory (bonding_masters); the link went. */
 const GONE = new Set(['ENOENT', 'ENOTDIR', 'ENODEV', 'EINVAL'])
 
 function isGone(error: unknown): boolean {
