@@ -71,7 +71,7 @@ it.each<
     { ...direct('pool2', 'bridge'), mac },
     'False ApplyFailed',
   ],
-  ['the guest has no slot for it', { ...bridged, model: 'e1000' }, 'False ApplyFailed'],
+  ['the guest has no slot for it', { ...bridged, model: 'e1000' }, 'False NoFreeSlot'],
 ])('when %s', async (_what, spec, ready) => {
   const before = await links()
   const manifest = guestInterface(`plug${++plugs}`, 'vm1', spec)

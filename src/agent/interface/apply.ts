@@ -2,6 +2,7 @@
 import type { Logger } from 'pino'
 import { type ChangeStep, changed, type Step } from '../../core/change-plan.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
+import { isPciAddressTaken } from '../../libvirt/xml/domain.ts'
 import { renderInterface } from '../../libvirt/xml/interface.ts'
 import type { Context } from '../context.ts'
 import { changeLive, type LiveChange } from './change-live.ts'
@@ -88,7 +89,7 @@ async function plug(
     // A saved one in whose place another comes hands on what our model has no word for.
     const xml =
       step.target === 'saved'
-        ? renderInterface(withAddressOfLive(effective, await to.gather()), present?.xml)
+        ? renderInterface(await withAddressOfLive(effective, to), present?.xml)
         : renderInterface(effective)
     return libvirt.attachDevice(ref, xml, scope, { signal: to.signal })
   }
@@ -98,14 +99,14 @@ async function plug(
 }
 
 /** Where libvirt put it in the running guest, unless something saved is there: the guest is to find its NIC in the same slot after a boot. */
-function withAddressOfLive(
+async function withAddressOfLive(
   effective: InterfaceDefinition,
-  observed: Observed | undefined,
-): InterfaceDefinition {
+  { context: { libvirt }, gather, signal }: Application,
+): Promise<InterfaceDefinition> {
+  const observed = await gather()
   const address = observed?.live?.definition.settings.address
-  const taken = observed?.guest.saved?.interfaces.some(
-    ({ definition }) => definition.settings.address === address,
-  )
-  if (!address || taken || effective.settings.address) return effective
+  if (!address || effective.settings.address) return effective
+  const saved = await libvirt.domainXML(observed.guest.ref, { signal, inactive: true })
+  if (isPciAddressTaken(saved, address)) return effective
   return { ...effective, settings: { ...effective.settings, address } }
 }

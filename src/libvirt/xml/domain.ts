@@ -54,8 +54,7 @@ export function readDomain(xml: string): Domain {
  * undefined for a guest without PCIe (i440fx), where slots of the root bus do.
  */
 export function freePciePorts(xml: string): number | undefined {
-  // Inside a source stand addresses of the host, not of the guest.
-  const text = withoutMetadata(xml).replace(/<source(?:\s[^>]*)?(?<!\/)>.*?<\/source>/gs, '')
+  const text = withoutSources(xml)
   if (!text.includes("model='pcie-root'")) return undefined
   const occupied = new Set<number>()
   for (const [, bus] of text.matchAll(/<address type='pci' [^>]*?\bbus='(\w+)'/g)) occupied.add(Number(bus))
@@ -63,6 +62,20 @@ export function freePciePorts(xml: string): number | undefined {
     /^[^>]*\smodel='pcie-(root|switch-downstream)-port'/.test(controller),
   )
   return ports.filter((port) => !occupied.has(Number(/\sindex='(\d+)'/.exec(port)?.[1]))).length
+}
+
+/** Whether a device of the guest, a controller too, is at that PCI address, such as 0000:01:00.0. */
+export function isPciAddressTaken(xml: string, address: string): boolean {
+  const [domain, bus, slot, fn] = address.split(/[:.]/)
+  const text = withoutSources(xml)
+  return text.includes(
+    `<address type='pci' domain='0x${domain}' bus='0x${bus}' slot='0x${slot}' function='0x${fn}'`,
+  )
+}
+
+/** Inside a source stand addresses of the host, not of the guest. */
+function withoutSources(xml: string): string {
+  return withoutMetadata(xml).replace(/<source(?:\s[^>]*)?(?<!\/)>.*?<\/source>/gs, '')
 }
 
 /** Whether a guest has a bus of conventional PCI: i440fx from the start, one of PCIe only behind a bridge. */

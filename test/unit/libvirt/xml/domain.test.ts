@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildXml, element, XmlError } from '../../../../src/libvirt/xml/document.ts'
-import { freePciePorts, readDomain } from '../../../../src/libvirt/xml/domain.ts'
+import { freePciePorts, isPciAddressTaken, readDomain } from '../../../../src/libvirt/xml/domain.ts'
 import { renderInterface } from '../../../../src/libvirt/xml/interface.ts'
 import { definitions } from './definitions.ts'
 
@@ -164,4 +164,15 @@ describe('freePciePorts', () => {
   ])('%s', (_, devices, expected) => {
     expect(freePciePorts(domain({ devices: devices.join('\n    ') }))).toBe(expected)
   })
+})
+
+test('a PCI address is taken by any device of the guest, and by none of the host', () => {
+  const at = (bus: string) =>
+    `<address type='pci' domain='0x0000' bus='0x${bus}' slot='0x00' function='0x0'/>`
+  const xml = `<domain><devices>
+    <controller type='pci' index='7' model='pcie-to-pci-bridge'>${at('01')}</controller>
+    <hostdev mode='subsystem' type='pci'><source>${at('03')}</source>${at('02')}</hostdev>
+  </devices></domain>`
+  const taken = ['01', '02', '03'].map((bus) => isPciAddressTaken(xml, `0000:${bus}:00.0`))
+  expect(taken).toEqual([true, true, false])
 })
