@@ -4,21 +4,16 @@ import type { Logger } from 'pino'
 import type { Condition } from '../api/conditions.ts'
 import { isReady } from '../core/interface-status.ts'
 import { acquireHostLock } from '../host/lock.ts'
-import { MacvtapModes } from '../host/macvtap-modes.ts'
 import { watchLinks } from '../host/watch.ts'
-import { readCapabilities } from '../libvirt/capabilities.ts'
 import { LibvirtClient } from '../libvirt/client.ts'
 import { done } from '../reconcile/outcome.ts'
 import { Runner } from '../reconcile/runner.ts'
 import { DirectoryStore } from '../store/directory/store.ts'
 import type { Key, Store } from '../store/store.ts'
-import type { Context } from './context.ts'
-import { Guests } from './guest.ts'
+import { createContext } from './context.ts'
 import { interfaceReconciler } from './interface/reconcile.ts'
 import { inventoryReconciler } from './inventory.ts'
 import { networkReconciler } from './network/reconcile.ts'
-import { PortLedger } from './port-ledger.ts'
-import { Wakes } from './wakes.ts'
 
 export interface AgentOptions {
   /** Directory of manifests. */
@@ -63,7 +58,6 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
   const { hostName, hostLabels, signal } = options
   const store = new DirectoryStore({ manifests: options.manifests, state: options.state, log })
   const libvirt = new LibvirtClient({ socket: options.libvirt })
-  const wakes = new Wakes(store, hostName)
   const ending = new AbortController()
   const runner = new Runner<Key>({
     nameOf: ({ kind, namespace, name }) => [kind, namespace, name].filter(Boolean).join('/'),
@@ -77,18 +71,8 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
       else runner.add(key)
     }
   }
-  const guests = new Guests(libvirt)
-  const context: Context = {
-    host: { name: hostName, labels: hostLabels },
-    libvirt,
-    capabilities: rememberedPerConnection(libvirt, () => readCapabilities(libvirt)),
-    guests,
-    store,
-    macvtapModes: new MacvtapModes(),
-    ledger: new PortLedger(libvirt, guests, store, hostName),
-    wakes,
-    wake,
-  }
+  const context = createContext({ host: { name: hostName, labels: hostLabels }, libvirt, store, wake })
+  const { wakes } = context
   const reconcilers = {
     GuestInterface: interfaceReconciler(context),
     Network: networkReconciler(context),
@@ -144,18 +128,6 @@ async function connect(
     changed()
   })
   await libvirt.connect()
-}
-
-/** libvirt may be another version after it was away. */
-function rememberedPerConnection<T>(libvirt: LibvirtClient, read: () => Promise<T>): () => Promise<T> {
-  let remembered: T | undefined
-  libvirt.onDisconnected(() => {
-    remembered = undefined
-  })
-  return async () => {
-    remembered ??= await read()
-    return remembered
-  }
 }
 
 function allReady(store: DirectoryStore): boolean {

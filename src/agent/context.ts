@@ -1,12 +1,13 @@
 /** What every reconciler of the agent works with. */
 import type { Capabilities } from '../core/capabilities.ts'
 import type { HostIdentity } from '../core/host-selector.ts'
-import type { MacvtapModes } from '../host/macvtap-modes.ts'
+import { MacvtapModes } from '../host/macvtap-modes.ts'
+import { readCapabilities } from '../libvirt/capabilities.ts'
 import type { LibvirtClient } from '../libvirt/client.ts'
 import type { Key, Store } from '../store/store.ts'
-import type { Guests } from './guest.ts'
-import type { PortLedger } from './port-ledger.ts'
-import type { Wakes } from './wakes.ts'
+import { Guests } from './guest.ts'
+import { PortLedger } from './port-ledger.ts'
+import { Wakes } from './wakes.ts'
 
 export interface Context {
   host: HostIdentity
@@ -20,4 +21,36 @@ export interface Context {
   wakes: Wakes
   /** Has a look at these keys soon. */
   wake(keys: Iterable<Key>): void
+}
+
+export function createContext({
+  host,
+  libvirt,
+  store,
+  wake,
+}: Pick<Context, 'host' | 'libvirt' | 'store' | 'wake'>): Context {
+  const guests = new Guests(libvirt)
+  return {
+    host,
+    libvirt,
+    capabilities: rememberedPerConnection(libvirt, () => readCapabilities(libvirt)),
+    guests,
+    store,
+    macvtapModes: new MacvtapModes(),
+    ledger: new PortLedger(libvirt, guests, store, host.name),
+    wakes: new Wakes(store, host.name),
+    wake,
+  }
+}
+
+/** libvirt may be another version after it was away. */
+function rememberedPerConnection<T>(libvirt: LibvirtClient, read: () => Promise<T>): () => Promise<T> {
+  let remembered: T | undefined
+  libvirt.onDisconnected(() => {
+    remembered = undefined
+  })
+  return async () => {
+    remembered ??= await read()
+    return remembered
+  }
 }

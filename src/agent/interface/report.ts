@@ -3,6 +3,7 @@ import type { GuestInterface, GuestInterfaceStatus } from '../../api/guest-inter
 import type { Reason } from '../../api/reasons.ts'
 import type { ChangePlan, Step } from '../../core/change-plan.ts'
 import { type Check, conditionsOf, type Findings, type Stage, stages } from '../../core/interface-status.ts'
+import type { Refusal } from '../../core/refusal.ts'
 import type { Store } from '../../store/store.ts'
 
 /** The facts of status that passes replace; what a pass doesn't come to know stands as it was. */
@@ -16,6 +17,7 @@ export class Report {
   readonly #resource: GuestInterface
   readonly #hostName: string
   readonly #findings: Findings = { stages: {} }
+  #refusals: readonly Refusal[] = []
 
   constructor(resource: GuestInterface, hostName: string) {
     this.#resource = resource
@@ -32,6 +34,17 @@ export class Report {
   /** The interface has come no further than before this stage. */
   stopped(stage: Stage, reason: Reason, message: string, status: Check['status'] = 'False'): void {
     this.#findings.stages[stage] = { status, reason, message }
+  }
+
+  /** Stopped by what only a person can change; at least one. */
+  refused(stage: Stage, refusals: readonly Refusal[]): void {
+    this.#refusals = refusals
+    this.stopped(stage, refusals[0]!.reason, refusals.map(({ message }) => message).join('\n'))
+  }
+
+  /** What stands in the way other than the plan itself. */
+  get refusals(): readonly Refusal[] {
+    return this.#refusals
   }
 
   /** The stage that a failure now belongs to: the first that was not reached. */

@@ -50,9 +50,8 @@ export async function settlePort(
     context.wake(context.wakes.ofPort())
     return allocated.port
   }
-  const { reason, message } = allocated.refusal
   if (!recorded) report.facts.waitingSince ??= new Date().toISOString()
-  report.stopped('PortAllocated', reason, message)
+  report.refused('PortAllocated', [allocated.refusal])
   return undefined
 }
 
@@ -74,7 +73,7 @@ async function isWithinReach(
   const obstacle = await plugObstacle(plan, observed, effective, context.libvirt, work.signal)
   if (!obstacle) return true
   work.report.planned(plan)
-  work.report.stopped('Synced', obstacle.reason, obstacle.message)
+  work.report.refused('Synced', [obstacle])
   return false
 }
 

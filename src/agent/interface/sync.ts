@@ -7,8 +7,8 @@ import type { Context } from '../context.ts'
 import { apply } from './apply.ts'
 import { gather, type Observed } from './gather.ts'
 import { clearLeftover } from './leftover.ts'
-import { plugObstacle } from './obstacle.ts'
-import { planFor, sayRefused } from './plan.ts'
+import { nextSteps } from './next-steps.ts'
+import { planFor } from './plan.ts'
 import { putBack } from './put-back.ts'
 import { leftPort, takePortBack } from './settle-port.ts'
 import { ChangeFailed } from './undo.ts'
@@ -26,17 +26,9 @@ export async function bringInSync(
   effective: InterfaceDefinition,
 ): Promise<Outcome | undefined> {
   const { resource, report, log, signal } = work
-  const plan = planFor(work, before, effective, await context.capabilities())
-  report.planned(plan)
-  if (plan.verdict === 'Refused') {
-    sayRefused(report, plan)
-    return done
-  }
-  const obstacle = await plugObstacle(plan, before, effective, context.libvirt, signal)
-  const forNextBoot = obstacle?.reason === 'NoFreeSlot'
-  if (obstacle) report.stopped('Synced', obstacle.reason, obstacle.message)
-  if (obstacle && !forNextBoot) return done
-  const steps = forNextBoot ? plan.steps.filter(({ target }) => target === 'saved') : plan.steps
+  const next = await nextSteps(context, work, before, effective)
+  if (!next) return done
+  const { steps, forNextBoot } = next
   const read = () => gather(context, resource, signal)
   let after: Observed | undefined = before
   if (steps.length > 0) {
@@ -53,7 +45,7 @@ export async function bringInSync(
     after = await read()
   }
   if (forNextBoot) {
-    report.restartRequired(obstacle.message)
+    report.restartRequired(forNextBoot)
     return done
   }
   return after && verify(context, work, after, effective)

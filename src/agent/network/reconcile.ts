@@ -1,13 +1,10 @@
-/** What a Network or a PortGroup comes to on this host. Networks that libvirt makes are not kept by this version, and say so. */
-import type { Network } from '../../api/network.ts'
-import type { PortGroup } from '../../api/port-group.ts'
-import { networkNameOf, networksOn, portGroupConflict } from '../../core/applicable.ts'
-import { labelsOf, selects } from '../../core/host-selector.ts'
+/** One pass over a Network or a PortGroup: checked, and the result reported. */
 import { type Check, readiness } from '../../core/interface-status.ts'
 import { done } from '../../reconcile/outcome.ts'
 import type { Reconcile } from '../../reconcile/runner.ts'
 import type { Key } from '../../store/store.ts'
 import type { Context } from '../context.ts'
+import { checkResource } from './check.ts'
 
 export type NetworkKey = Key & { kind: 'Network' | 'PortGroup' }
 
@@ -15,7 +12,7 @@ export function networkReconciler({ store, host }: Context): Reconcile<NetworkKe
   return async (key) => {
     const resource = store.get(key.kind, key.name)
     if (!resource) return done
-    const check = rejected(key) ?? checkResource(resource)
+    const check = rejected(key) ?? checkResource(resource, { store, host })
     const generation = resource.metadata.generation ?? 0
     const conditions = readiness(
       check,
@@ -32,37 +29,4 @@ export function networkReconciler({ store, host }: Context): Reconcile<NetworkKe
     const rejection = store.rejection(key)
     return rejection && { status: 'False', reason: 'InvalidManifest', message: rejection.message }
   }
-
-  function checkResource(resource: Network | PortGroup): Check {
-    if (!selects(resource.spec.hostSelector, labelsOf(host))) {
-      return accepted(`Does not select host ${host.name}`)
-    }
-    return resource.kind === 'Network' ? checkNetwork(resource) : checkPortGroup(resource)
-  }
-
-  function checkNetwork(network: Network): Check {
-    const same = networksOn(networkNameOf(network), host, store.list('Network'))
-    if (same.length > 1) {
-      const names = same.map(({ metadata }) => metadata.name).sort()
-      const message = `${networkNameOf(network)} is on host ${host.name} more than one Network: ${names.join(', ')}. Leave one, or tell them apart by hostSelector`
-      return { status: 'False', reason: 'NetworkAmbiguous', message }
-    }
-    const mode = network.spec.forward?.mode ?? 'none'
-    if (['none', 'nat', 'route', 'open'].includes(mode)) {
-      const message = `forward.mode: this version does not define networks of mode ${mode}. Interfaces can use one that libvirt has already`
-      return { status: 'False', reason: 'ForwardModeNotSupported', message }
-    }
-    return accepted(`In force on host ${host.name}`)
-  }
-
-  function checkPortGroup(portGroup: PortGroup): Check {
-    const conflict = portGroupConflict(portGroup, host, store.list('PortGroup'))
-    return conflict
-      ? { status: 'False', reason: conflict.reason, message: conflict.message }
-      : accepted(`In force on host ${host.name}`)
-  }
-}
-
-function accepted(message: string): Check {
-  return { status: 'True', reason: 'Accepted', message }
 }

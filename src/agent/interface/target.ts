@@ -1,0 +1,73 @@
+/** What an interface is to become on this host: from its guest to the definition that it shall have, stage by stage. */
+import type { GuestInterface } from '../../api/guest-interface.ts'
+import type { InterfaceDefinition } from '../../core/definition.ts'
+import type { HostIdentity } from '../../core/host-selector.ts'
+import { namespaceOf } from '../../core/identity.ts'
+import { notOwned } from '../../core/ownership.ts'
+import { type Resolved, resolve } from '../../core/resolve.ts'
+import type { Context } from '../context.ts'
+import { gather, type Observed } from './gather.ts'
+import { readHostFacts } from './host-facts.ts'
+import { definitionOf } from './plan.ts'
+import { settlePort } from './settle-port.ts'
+import type { Work } from './work.ts'
+
+/** Its port is recorded by then, and nothing else done. undefined when it has come no further than the report says. */
+export async function targetOf(
+  context: Context,
+  work: Work,
+): Promise<{ observed: Observed; effective: InterfaceDefinition } | undefined> {
+  const { resource, report, signal } = work
+  const observed = await gather(context, resource, signal)
+  if (!observed) {
+    sayGuestNotFound(work)
+    return undefined
+  }
+  const { guest } = observed
+  report.facts.guestUUID = guest.ref.uuid
+  report.facts.guestState = guest.running ? 'Running' : 'Off'
+  const refusal = notOwned(guest.ref, namespaceOf(resource), context.host, context.store.list('GuestGrant'))
+  if (refusal) {
+    report.refused('Bound', [refusal])
+    return undefined
+  }
+  report.reached('Bound', 'GuestFound', `Guest ${guest.ref.name} is on host ${context.host.name}`)
+
+  const resolved = resolve({
+    guestInterface: resource,
+    guestUUID: guest.ref.uuid,
+    networks: context.store.list('Network'),
+    portGroups: context.store.list('PortGroup'),
+    host: context.host,
+    facts: await readHostFacts(context, resource, guest, signal),
+  })
+  if ('refusals' in resolved) {
+    // It can take no device as it is: it must not keep one from those behind it.
+    delete report.facts.waitingSince
+    report.refused('Resolved', resolved.refusals)
+    return undefined
+  }
+  report.facts.effective = resolved.effective
+  report.facts.sources = resolved.sources
+  report.facts.mac = resolved.effective.mac
+  report.reached('Resolved', 'Resolved', unusedText(resolved))
+
+  const port = await settlePort(context, work, resolved, observed)
+  return port && { observed, effective: definitionOf(resource, resolved, port) }
+}
+
+export function isPinnedElsewhere({ spec }: GuestInterface, host: HostIdentity): boolean {
+  return spec.hostName !== undefined && spec.hostName !== host.name
+}
+
+export function sayGuestNotFound({ resource, report }: Work): void {
+  const { name, uuid } = resource.spec.guest
+  delete report.facts.waitingSince
+  report.facts.guestState = 'NotFound'
+  const message = `No guest ${name ?? uuid} on this host. Define it, or correct spec.guest`
+  report.refused('Bound', [{ reason: 'GuestNotFound', field: 'guest', message }])
+}
+
+function unusedText({ unused }: Resolved): string {
+  return unused.length > 0 ? `Given but not in effect here: ${unused.join(', ')}` : ''
+}
