@@ -1,6 +1,6 @@
 /** `patchbay resolve`: what the manifests come to on a host, from the files alone. */
 import type { Command } from 'commander'
-import { addLabel, checkHostName } from './agent.ts'
+import { addLabel, checkHostName } from './host-options.ts'
 import { addFilesOption, readFiles } from './manifest-files.ts'
 import { addOutputOption, defaultFormat, type Format, render } from './output.ts'
 
