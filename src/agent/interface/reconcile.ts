@@ -4,6 +4,7 @@ import { done, failureSort, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Reconcile } from '../../reconcile/runner.ts'
 import type { Context } from '../context.ts'
 import { GuestNotReleasing } from './apply.ts'
+import { FailedChanges } from './failed-changes.ts'
 import { keep } from './keep.ts'
 import { sayRefused } from './plan.ts'
 import { remove } from './remove.ts'
@@ -11,16 +12,13 @@ import { Report } from './report.ts'
 import { ChangeFailed } from './undo.ts'
 import type { InterfaceKey, Work } from './work.ts'
 
-/**
- * Milliseconds until a change that failed and was undone is tried again: each try is felt by a running guest, so not as soon
- * as other failures.
- */
-const TRY_AGAIN_MS = 10_000
-
 export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
+  const failedChanges = new FailedChanges(context.store)
   return async (key, { log, signal }) => {
     const resource = context.store.get('GuestInterface', key.name, key.namespace)
     if (!resource) return done
+    const held = failedChanges.holds(resource)
+    if (held !== undefined) return requeueAfter(held)
     const report = new Report(resource, context.host.name)
     const work: Work = { key, resource, report, log, signal }
     try {
@@ -32,7 +30,8 @@ export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
     } catch (error) {
       sayFailure(report, error)
       await report.write(context.store)
-      if (error instanceof ChangeFailed && error.sort !== 'terminal') return requeueAfter(TRY_AGAIN_MS)
+      const ms = error instanceof ChangeFailed ? failedChanges.remember(resource) : undefined
+      if (ms !== undefined && failureSort(error) !== 'terminal') return requeueAfter(ms)
       throw error
     }
   }
