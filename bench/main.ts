@@ -7,6 +7,7 @@
  */
 import { parseArgs } from 'node:util'
 import { decisions } from './decisions.ts'
+import { fanOut } from './fan-out.ts'
 import { linkState } from './link-state.ts'
 import { describeMachine } from './machine.ts'
 import { thousandInterfaces } from './thousand-interfaces.ts'
@@ -26,6 +27,15 @@ const setups: { benchmarks: Benchmark[]; run(names: ReadonlySet<string>): Promis
       },
     ],
     run: linkState,
+  },
+  {
+    benchmarks: [
+      {
+        name: 'fan-out',
+        about: 'an edited port group reaching 100 interfaces of 20 guests, and the same calls made raw',
+      },
+    ],
+    run: fanOut,
   },
   {
     benchmarks: [
