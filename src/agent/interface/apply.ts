@@ -1,22 +1,13 @@
 /** Carries out the steps of a plan, in order. Each is safe to repeat, and each boundary is a line in the log. */
-import type { Logger } from 'pino'
 import { type ChangeStep, changed, type Step } from '../../core/change-plan.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import { isPciAddressTaken } from '../../libvirt/xml/domain.ts'
 import { renderInterface } from '../../libvirt/xml/interface.ts'
-import type { Context } from '../context.ts'
+import type { Application } from './application.ts'
 import { changeLive, type LiveChange } from './change-live.ts'
 import type { Observed } from './gather.ts'
 import { stepText } from './report.ts'
 import { undone } from './undo.ts'
-
-export interface Application {
-  context: Pick<Context, 'libvirt' | 'macvtapModes'>
-  /** Reads the interface again. */
-  gather: () => Promise<Observed | undefined>
-  log: Logger
-  signal: AbortSignal
-}
 
 /** The guest was asked to let go of a NIC and still has it: it doesn't answer, or has no operating system that would. */
 export class GuestNotReleasing extends Error {
