@@ -1,12 +1,9 @@
-import fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { expect, test } from 'vitest'
 import type { VirtualPortType } from '../../../src/api/settings.ts'
 import type { InterfaceDefinition } from '../../../src/core/definition.ts'
 import { deviceOf, isExclusive, type Use, usesOf, type Witnesses } from '../../../src/core/ledger.ts'
-import type { Link } from '../../../src/core/link.ts'
 import type { Port } from '../../../src/core/port.ts'
 import { link, macvtap } from './definitions.ts'
-import { deviceNames, HostModel, type Witness } from './host-model.ts'
 
 test.each<[Port, VirtualPortType | undefined, device: string | undefined, exclusive: boolean]>([
   [{ kind: 'direct', dev: 'eth1', mode: 'passthrough' }, undefined, 'eth1', true],
@@ -192,123 +189,4 @@ test.each<[string, Partial<Witnesses>, Use[]]>([
   ],
 ])('%s', (_, witnesses, uses) => {
   expect(usesOf({ guests: [], links: [], recorded: [], belonging: [], ...witnesses })).toEqual(uses)
-})
-
-describe('whatever happens on the host', () => {
-  const who = fc.nat(5)
-  const dev = fc.constantFrom(...deviceNames)
-  const witness = fc.constantFrom<Witness>('status', 'definitions', 'kernel')
-  type Act = (host: HostModel) => void
-  const operation: fc.Arbitrary<Act> = fc.oneof(
-    {
-      weight: 6,
-      arbitrary: fc
-        .tuple(who, fc.nat(2), fc.option(fc.record({ about: who, witness }), { nil: undefined }))
-        .map(
-          ([self, pool, hides]): Act =>
-            (host) =>
-              host.allocate(self, pool, hides),
-        ),
-    },
-    {
-      weight: 3,
-      arbitrary: who.map(
-        (self): Act =>
-          (host) =>
-            host.makeTap(self),
-      ),
-    },
-    {
-      weight: 3,
-      arbitrary: who.map(
-        (self): Act =>
-          (host) =>
-            host.define(self),
-      ),
-    },
-    ...(['undefine', 'removeTap', 'release', 'loseStatus', 'stopWaiting'] as const).map((act) => ({
-      weight: 1,
-      arbitrary: who.map(
-        (self): Act =>
-          (host) =>
-            host[act](self),
-      ),
-    })),
-    ...(['vanish', 'appear'] as const).map((act) => ({
-      weight: 1,
-      arbitrary: dev.map(
-        (name): Act =>
-          (host) =>
-            host[act](name),
-      ),
-    })),
-    {
-      weight: 1,
-      arbitrary: fc
-        .tuple(dev, fc.constantFrom<Partial<Link>>({}, { addresses: ['192.0.2.1/24'] }, { master: 'br0' }))
-        .map(
-          ([name, more]): Act =>
-            (host) =>
-              host.change(name, more),
-        ),
-    },
-    {
-      weight: 1,
-      arbitrary: dev.map(
-        (name): Act =>
-          (host) =>
-            void host.strangers.add(name),
-      ),
-    },
-    {
-      weight: 1,
-      arbitrary: dev.map(
-        (name): Act =>
-          (host) =>
-            void host.strangers.delete(name),
-      ),
-    },
-    {
-      weight: 1,
-      arbitrary: fc.tuple(fc.nat(2), fc.shuffledSubarray(deviceNames)).map(
-        ([pool, devices]): Act =>
-          (host) =>
-            host.editPool(pool, devices),
-      ),
-    },
-  )
-
-  test('no device that is to be held alone has two holders of ours, and none is lost', () => {
-    fc.assert(
-      fc.property(fc.array(operation, { maxLength: 60 }), (operations) => {
-        const host = new HostModel()
-        for (const operate of operations) {
-          operate(host)
-          host.nobodyShares()
-        }
-        host.clear()
-        host.editPool(0, [...deviceNames])
-        for (const self of deviceNames.keys()) host.allocate(self, 0)
-        expect(host.ours.flatMap(({ recorded: port }) => port?.dev ?? [])).toEqual(deviceNames)
-      }),
-      { numRuns: 1000 },
-    )
-  })
-
-  test('the device of an interface that is plugged is found again when status is lost', () => {
-    fc.assert(
-      fc.property(fc.array(operation, { maxLength: 40 }), who, (operations, self) => {
-        const host = new HostModel()
-        for (const operate of operations) operate(host)
-        const before = host.ours[self]!.recorded
-        if (!before || !host.ours[self]!.defined || before.dev !== host.ours[self]!.defined?.dev) return
-        const from = host.pools.findIndex(({ network }) => network === before.network)
-        fc.pre(host.pools[from]!.devices.includes(before.dev) && !host.strangers.has(before.dev))
-        host.loseStatus(self)
-        host.allocate(self, from)
-        expect(host.ours[self]!.recorded).toEqual(before)
-      }),
-      { numRuns: 1000 },
-    )
-  })
 })
