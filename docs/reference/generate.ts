@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { type Reason, reasons, type Stance } from '../../src/api/reasons.ts'
 import type { Stage } from '../../src/core/interface-status.ts'
 import { changeTablePage } from './change-table-page.ts'
+import { settingsPage } from './settings-page.ts'
 
 export const conditionsFile = join(import.meta.dirname, 'conditions.md')
 export const changesFile = join(import.meta.dirname, 'changes.md')
+export const settingsFile = join(import.meta.dirname, 'settings.md')
 
 const conditions: Record<Stage | 'RestartRequired' | 'Ready' | 'Reconciling' | 'Stalled', string> = {
   Bound: 'The guest is on this host and belongs to the namespace of the interface.',
@@ -62,4 +64,5 @@ function table(head: string, rows: [string, string][]): string[] {
 if (import.meta.main) {
   writeFileSync(conditionsFile, conditionsPage())
   writeFileSync(changesFile, changeTablePage())
+  writeFileSync(settingsFile, settingsPage())
 }

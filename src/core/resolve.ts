@@ -116,23 +116,21 @@ function settle(spec: GuestInterfaceSpec, { network, portGroup }: Partial<Applic
   const sources: Record<string, Layer> = {}
   const take = <K extends keyof InterfaceSettings>(
     field: K,
-    ...given: [layer: Layer, value: InterfaceSettings[K] | undefined][]
+    ...values: (readonly [layer: Layer, value: InterfaceSettings[K] | undefined])[]
   ) => {
-    const found = given.find(([, value]) => value !== undefined && !isEmpty(value))
+    const found = values.find(([, value]) => value !== undefined && !isEmpty(value))
     if (found === undefined) return
     settings[field] = found[1]
     sources[field] = found[0]
   }
 
-  for (const field of ownSettings) take(field, ['interface', spec[field]])
-  take('bandwidth', ['interface', spec.bandwidth], ['portGroup', portGroup?.spec.bandwidth])
-  for (const field of ['vlan', 'trustGuestRxFilters', 'portIsolation'] as const) {
-    take(
-      field,
-      ['interface', spec[field]],
-      ['portGroup', portGroup?.spec[field]],
-      ['network', network?.spec[field]],
-    )
+  const given: Record<GivenLayer, InterfaceSettings | undefined> = {
+    interface: spec,
+    portGroup: portGroup?.spec,
+    network: network?.spec,
+  }
+  for (const field of Object.keys(givenBy) as (keyof typeof givenBy)[]) {
+    take(field, ...givenBy[field].map((layer) => [layer, given[layer]?.[field]] as const))
   }
   if (settings.vlan) settings.vlan = asTrunk(settings.vlan)
 
@@ -145,19 +143,27 @@ function isEmpty(value: unknown): boolean {
   return typeof value === 'object' && value !== null && Object.keys(value).length === 0
 }
 
-/** What only the interface itself can say. */
-const ownSettings = [
-  'model',
-  'driver',
-  'link',
-  'mtu',
-  'filter',
-  'coalesce',
-  'targetDevice',
-  'bootOrder',
-  'rom',
-  'address',
-] as const
+type GivenLayer = Exclude<Layer, 'generated'>
+
+/** Who can give a setting, the first that does so wins. MAC address and virtual port go by rules of their own. */
+export const givenBy: Readonly<
+  Record<Exclude<keyof InterfaceSettings, 'mac' | 'virtualPort'>, readonly GivenLayer[]>
+> = {
+  model: ['interface'],
+  driver: ['interface'],
+  link: ['interface'],
+  mtu: ['interface'],
+  filter: ['interface'],
+  coalesce: ['interface'],
+  targetDevice: ['interface'],
+  bootOrder: ['interface'],
+  rom: ['interface'],
+  address: ['interface'],
+  bandwidth: ['interface', 'portGroup'],
+  vlan: ['interface', 'portGroup', 'network'],
+  trustGuestRxFilters: ['interface', 'portGroup', 'network'],
+  portIsolation: ['interface', 'portGroup', 'network'],
+}
 
 /**
  * As libvirt has it: several tags are always a trunk. One native tag alone is not: Open vSwitch is given no list of VLANs

@@ -33,7 +33,7 @@ export interface Place {
   guestHasOsBoot?: boolean
 }
 
-interface Row {
+export interface SupportRow {
   field: string
   /** What is set; undefined when nothing is. */
   setting: (settings: InterfaceSettings) => unknown
@@ -46,7 +46,7 @@ interface Row {
 const notThere = ''
 
 /** A row a setting. What has no row can be set anywhere. */
-const table: Row[] = [
+export const supportTable: readonly SupportRow[] = [
   {
     field: 'mtu',
     setting: ({ mtu }) => mtu,
@@ -123,7 +123,7 @@ export function unsupported(
   sources: Readonly<Record<string, Layer>>,
   place: Place,
 ): Refusal[] {
-  const refusals = table.flatMap(({ field, setting, possibleOn, obstacle }): Refusal[] => {
+  const refusals = supportTable.flatMap(({ field, setting, possibleOn, obstacle }): Refusal[] => {
     const value = setting(settings)
     const why = value === undefined ? undefined : obstacle(place, settings)
     if (why === undefined) return []

@@ -8,7 +8,9 @@ type Parameter = Exclude<keyof VirtualPort, 'type'>
 type GivenLayer = Exclude<Layer, 'generated'>
 
 /** What belongs to each type, and which of it a port cannot do without. The others are never carried over. */
-const parametersOf: Record<VirtualPortType, { required: Parameter[]; optional: Parameter[] }> = {
+export const parametersOf: Readonly<
+  Record<VirtualPortType, { required: Parameter[]; optional: Parameter[] }>
+> = {
   '802.1Qbg': { required: ['managerID', 'typeID', 'typeIDVersion', 'instanceID'], optional: [] },
   '802.1Qbh': { required: ['profileID'], optional: [] },
   openvswitch: { required: ['interfaceID'], optional: ['profileID'] },
@@ -102,7 +104,12 @@ function disagree(values: readonly Given[]): boolean {
   return values.some(({ value }) => value !== values[0]!.value)
 }
 
-function generate(type: VirtualPortType, parameter: Parameter, from: GeneratedFrom): string | undefined {
+/** What nobody gave; undefined where nothing can stand in for it. */
+export function generate(
+  type: VirtualPortType,
+  parameter: Parameter,
+  from: GeneratedFrom,
+): string | undefined {
   if (type === '802.1Qbg' && parameter === 'instanceID') return generateInstanceID(from)
   // A midonet port is made beforehand, elsewhere: an interfaceID that we made up would name none.
   if (type === 'openvswitch' && parameter === 'interfaceID') return generateInterfaceID(from)

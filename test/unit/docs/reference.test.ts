@@ -1,7 +1,13 @@
 import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { changeTablePage } from '../../../docs/reference/change-table-page.ts'
-import { changesFile, conditionsFile, conditionsPage } from '../../../docs/reference/generate.ts'
+import {
+  changesFile,
+  conditionsFile,
+  conditionsPage,
+  settingsFile,
+} from '../../../docs/reference/generate.ts'
+import { settingsPage } from '../../../docs/reference/settings-page.ts'
 
 test('docs/reference/conditions.md is what `npm run docs` writes', () => {
   expect(readFileSync(conditionsFile, 'utf8')).toBe(conditionsPage())
@@ -9,4 +15,8 @@ test('docs/reference/conditions.md is what `npm run docs` writes', () => {
 
 test('docs/reference/changes.md is what `npm run docs` writes', () => {
   expect(readFileSync(changesFile, 'utf8')).toBe(changeTablePage())
+})
+
+test('docs/reference/settings.md is what `npm run docs` writes', () => {
+  expect(readFileSync(settingsFile, 'utf8')).toBe(settingsPage())
 })
