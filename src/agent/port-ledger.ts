@@ -138,10 +138,10 @@ function witnessOf(
 }
 
 function recordOf(resource: GuestInterface, hostName: string, without: string | undefined) {
-  const port = resource.status?.port
+  const { port, mac, effective } = resource.status ?? {}
   const key = nameOf(resource)
   if (!port || port.hostName !== hostName || key === without) return []
-  return [{ key, port: portFromStatus(port), virtualPortType: resource.status?.effective?.virtualPort?.type }]
+  return [{ key, port: portFromStatus(port), mac, virtualPortType: effective?.virtualPort?.type }]
 }
 
 function belongingOf(resource: GuestInterface) {

@@ -32,8 +32,8 @@ export interface Witnesses {
   /** Every guest of the host, ours or not. */
   guests: WitnessedGuest[]
   links: Link[]
-  /** The ports that status records, by namespace/name. */
-  recorded: { key: string; port: Port; virtualPortType?: VirtualPortType }[]
+  /** The ports that status records, by namespace/name. `mac`: of the interface; libvirt makes its macvtap with it. */
+  recorded: { key: string; port: Port; mac?: string; virtualPortType?: VirtualPortType }[]
   /** Which guest each interface belongs to: by the UUID that status remembers, else as its manifest names the guest. */
   belonging: { key: string; guest: { uuid?: string; name?: string } }[]
 }
@@ -85,20 +85,21 @@ export function usesOf({ guests, links, recorded, belonging }: Witnesses): Use[]
     for (const address of guest.assignedDevices) add(address, { kind: 'guest', name: guest.name }, true)
   }
 
-  const pending = new Map<string, number>()
-  for (const { key, port, virtualPortType } of recorded) {
+  const pending: { device: string; mac?: string }[] = []
+  for (const { key, port, mac, virtualPortType } of recorded) {
     const device = deviceOf(port)
     if (!device) continue
     add(device, { kind: 'interface', name: key }, isExclusive(port, virtualPortType))
-    if (!plugged.has(key)) pending.set(device, (pending.get(device) ?? 0) + 1)
+    if (!plugged.has(key)) pending.push({ device, mac })
   }
 
-  for (const { name, lower, mode } of links) {
+  for (const { name, lower, mode, mac } of links) {
     // What a definition says of a link explains it only where the kernel shows it on the same device.
     if (!lower || explained.has(`${name} ${lower}`)) continue
-    // libvirt makes the macvtap before its definition shows the interface: one that is recorded but not yet plugged explains it.
-    const expected = pending.get(lower) ?? 0
-    if (expected > 0) pending.set(lower, expected - 1)
+    // libvirt makes the macvtap before its definition shows the interface: one that is recorded but not yet plugged explains
+    // it, by its MAC address, since another one can be left there by an interface that was moved meanwhile.
+    const own = pending.findIndex((each) => each.device === lower && (!each.mac || each.mac === mac))
+    if (own >= 0) pending.splice(own, 1)
     else add(lower, { kind: 'link', name }, mode === 'passthrough')
   }
   return [...uses.values()]

@@ -86,6 +86,6 @@ export function link(name: string, more: Partial<Link> = {}): Link {
   return { name, index, mac: '', mtu: 1500, up: true, addresses: [], defaultRoute: false, ...more }
 }
 
-export function macvtap(name: string, lower: string, mode: Link['mode'] = 'passthrough'): Link {
-  return link(name, { kind: 'macvtap', lower, mode })
+export function macvtap(name: string, lower: string, mode: Link['mode'] = 'passthrough', mac?: string): Link {
+  return link(name, { kind: 'macvtap', lower, mode, ...(mac && { mac }) })
 }

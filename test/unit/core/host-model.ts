@@ -119,6 +119,7 @@ export class HostModel {
               {
                 key: each.key,
                 port: each.recorded,
+                mac: macOf(each.key),
                 virtualPortType: this.#virtualPortOf(each.recorded)?.type,
               },
             ]
@@ -163,8 +164,6 @@ export class HostModel {
     // A running NIC that would have to move is refused before this.
     if (self.recorded && self.defined) return
     if (self.recorded && keepsPort({ ...pool, kind: 'pool', forwardMode: pool.mode }, self.recorded)) return
-    // libvirt is in the midst of plugging or unplugging: it ends with both, tap and definition, or with neither.
-    if (self.tap && !self.defined) return
     const witnesses = this.witnesses(hides && { about: this.ours[hides.about]!, witness: hides.witness })
     const waiting = this.ours.flatMap(({ key, waitingSince }) =>
       waitingSince && key !== self.key ? [{ key, since: waitingSince }] : [],
@@ -233,13 +232,13 @@ export class HostModel {
     const { recorded } = self
     if (recorded?.kind !== 'direct' || self.tap || self.defined) return
     if (!this.#links().some(({ name }) => name === recorded.dev)) return
-    self.tap = macvtap(`tap-${self.key.slice(-1)}`, recorded.dev, recorded.mode)
+    self.tap = macvtap(`tap-${self.key.slice(-1)}`, recorded.dev, recorded.mode, macOf(self.key))
   }
 
   define(who: number): void {
     const self = this.ours[who]!
     if (self.defined || !self.recorded) return
-    if (self.recorded.kind === 'direct' && !self.tap) return
+    if (self.recorded.kind === 'direct' && self.tap?.lower !== self.recorded.dev) return
     self.defined = self.recorded
     // The host's driver lets go of a function: what stood on its link goes.
     if (self.recorded.kind === 'hostdev') this.#removeTapsOn(oneName(self.recorded.address))
@@ -378,4 +377,9 @@ function linkNamed(name: string, more: Partial<Link> = {}): Link {
 function isKnownToAll({ recorded, tap, defined }: Ours): boolean {
   if (!recorded || !isDeepStrictEqual(recorded, defined)) return false
   return recorded.kind === 'hostdev' || tap?.lower === recorded.dev
+}
+
+/** One of its own for each interface. */
+function macOf(key: string): string {
+  return `52:54:00:00:00:0${key.slice(-1)}`
 }

@@ -100,6 +100,17 @@ test.each<[string, Partial<Witnesses>, Use[]]>([
     [{ device: 'eth1', holder: vm1, exclusive: true }],
   ],
   [
+    'a macvtap of the recorded device that has another MAC address',
+    {
+      links: [macvtap('macvtap0', 'eth1', 'passthrough', '52:54:00:00:00:0a')],
+      recorded: [{ ...recorded(own), mac: '52:54:00:00:00:0b' }],
+    },
+    [
+      { device: 'eth1', holder: vm1, exclusive: true },
+      { device: 'eth1', holder: { kind: 'link', name: 'macvtap0' }, exclusive: true },
+    ],
+  ],
+  [
     'one macvtap more than are on their way',
     {
       links: [macvtap('macvtap0', 'eth1', 'vepa'), macvtap('macvtap1', 'eth1', 'vepa')],
