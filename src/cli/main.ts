@@ -1,16 +1,12 @@
 #!/usr/bin/env -S node --max-semi-space-size=4
 /** The command line: which commands there are, and what happens to errors. */
 import { readFileSync } from 'node:fs'
-import { enableCompileCache } from 'node:module'
 import { Command, CommanderError } from 'commander'
 import { addAgent } from './agent.ts'
 import { addCrds } from './crds.ts'
 import { addPlan } from './plan.ts'
 import { addResolve } from './resolve.ts'
 import { addStatus } from './status.ts'
-
-// What a command loads is kept compiled for its next start: a fifth of a second of the agent's.
-enableCompileCache()
 
 const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'))
 

@@ -12,7 +12,7 @@ import { basename, dirname, join } from 'node:path'
  * A file is looked at once nothing has happened to it for this long: whoever writes a file in several calls makes
  * them microseconds apart, and a manifest cut off at the end of a line may well read as a whole one.
  */
-const settleMs = 3
+const settleMs = 2
 const regularLookMs = 10_000
 
 /** Which files may have changed; `everything` when it could be more than some known ones. */
