@@ -33,15 +33,10 @@ const xmlName = /^[\p{L}_:][\p{L}\p{M}\p{N}_:.-]*$/u
 
 /** The one element of a document. Throws XmlError with line and column where it is malformed, too long or too deep. */
 export function parseXml(text: string): XmlElement {
-  if (text.length > maxLength)
-    throw new XmlError(`XML of ${text.length} characters; at most ${maxLength} are read`)
-  const bad = noCharacter.exec(text)
-  if (bad)
-    throw new XmlError(`line ${lineAt(text, bad.index)}: ${describeCharacter(bad[0])} cannot stand in XML`)
-  refuseDeclarations(text)
-  const valid = XMLValidator.validate(text)
-  if (valid !== true) {
-    throw new XmlError(`line ${valid.err.line}, column ${valid.err.col}: ${valid.err.msg}`)
+  if (!wellFormed.has(text)) {
+    refuseMalformed(text)
+    if (wellFormed.size >= maxWellFormed) wellFormed.delete(wellFormed.keys().next().value!)
+    wellFormed.add(text)
   }
   let nodes: ParsedNode[]
   try {
@@ -53,6 +48,26 @@ export function parseXml(text: string): XmlElement {
   if (root === undefined || !isElement(root) || more.length > 0)
     throw new XmlError('not one element and nothing else')
   return root
+}
+
+/**
+ * Texts that were found well-formed: what libvirt showed of an interface is parsed again as the base of a change. Checking
+ * takes as long as parsing. Bounded by forgetting the oldest.
+ */
+const wellFormed = new Set<string>()
+const maxWellFormed = 1_000
+
+function refuseMalformed(text: string): void {
+  if (text.length > maxLength)
+    throw new XmlError(`XML of ${text.length} characters; at most ${maxLength} are read`)
+  const bad = noCharacter.exec(text)
+  if (bad)
+    throw new XmlError(`line ${lineAt(text, bad.index)}: ${describeCharacter(bad[0])} cannot stand in XML`)
+  refuseDeclarations(text)
+  const valid = XMLValidator.validate(text)
+  if (valid !== true) {
+    throw new XmlError(`line ${valid.err.line}, column ${valid.err.col}: ${valid.err.msg}`)
+  }
 }
 
 /**
