@@ -1,5 +1,6 @@
 /** Conditions as kstatus reads them. */
 import { z } from 'zod'
+import { mapList } from './extensions.ts'
 
 export const condition = z.strictObject({
   type: z.string().max(316).describe('Name of the condition'),
@@ -16,5 +17,20 @@ export const condition = z.strictObject({
     .optional()
     .describe('metadata.generation that this speaks of; -1 = none yet'),
 })
+
+/** What the status of every kind ends with: how it stands, and of which spec that speaks. */
+export const readinessFields = {
+  observedGeneration: z
+    .int()
+    .min(-1)
+    .optional()
+    .describe('metadata.generation that this speaks of; -1 = none yet'),
+  conditions: z
+    .array(condition)
+    .max(16)
+    .optional()
+    .describe('Conditions as kstatus reads them')
+    .meta(mapList('type')),
+}
 
 export type Condition = z.infer<typeof condition>

@@ -1,7 +1,7 @@
 /** GuestInterface: one NIC of a guest. */
 import { z } from 'zod'
-import { condition } from './conditions.ts'
-import { atomicList, atomicMap, exactlyOne, immutable, mapList, rules } from './extensions.ts'
+import { readinessFields } from './conditions.ts'
+import { atomicList, atomicMap, exactlyOne, immutable, rules } from './extensions.ts'
 import { objectName, timestamp, uuid } from './names.ts'
 import type { Resource } from './resource.ts'
 import { interfaceSettings, linkName, macAddress, pciAddress, source } from './settings.ts'
@@ -134,17 +134,7 @@ export const guestInterfaceStatus = z.strictObject({
     .describe('What stands between the host and the manifests')
     .meta(atomicMap),
   waitingSince: timestamp('Since when it waits for a port of the pool').optional(),
-  observedGeneration: z
-    .int()
-    .min(-1)
-    .optional()
-    .describe('metadata.generation that this speaks of; -1 = none yet'),
-  conditions: z
-    .array(condition)
-    .max(16)
-    .optional()
-    .describe('Conditions as kstatus reads them')
-    .meta(mapList('type')),
+  ...readinessFields,
 })
 
 export type GuestRef = z.infer<typeof guestRef>

@@ -1,7 +1,7 @@
 /** Host: one per node, status only: what the agent found there. */
 import { z } from 'zod'
-import { condition } from './conditions.ts'
-import { atomicList, mapList } from './extensions.ts'
+import { readinessFields } from './conditions.ts'
+import { atomicList } from './extensions.ts'
 import { uuid } from './names.ts'
 import type { Resource } from './resource.ts'
 
@@ -74,17 +74,7 @@ export const hostStatus = z.strictObject({
     .describe('Networks that apply to this host')
     .meta(atomicList),
   pools: z.array(hostPool).max(256).optional().describe('Pools of networks on this host').meta(atomicList),
-  observedGeneration: z
-    .int()
-    .min(-1)
-    .optional()
-    .describe('metadata.generation that this speaks of; -1 = none yet'),
-  conditions: z
-    .array(condition)
-    .max(16)
-    .optional()
-    .describe('Conditions as kstatus reads them')
-    .meta(mapList('type')),
+  ...readinessFields,
 })
 
 export type HostSpec = z.infer<typeof hostSpec>

@@ -1,6 +1,6 @@
 /** Network: what interfaces are plugged into, as it applies to the hosts it selects. */
 import { z } from 'zod'
-import { condition } from './conditions.ts'
+import { readinessFields } from './conditions.ts'
 import { atomicList, atomicMap, mapList, type Rule, rules, setList } from './extensions.ts'
 import { labelSelector } from './host-selector.ts'
 import { dnsName, labelName, libvirtName, macAddress } from './names.ts'
@@ -149,17 +149,7 @@ export const networkStatus = z.strictObject({
     .optional()
     .describe('Up to ten hosts that fail')
     .meta(atomicList),
-  observedGeneration: z
-    .int()
-    .min(-1)
-    .optional()
-    .describe('metadata.generation that this speaks of; -1 = none yet'),
-  conditions: z
-    .array(condition)
-    .max(16)
-    .optional()
-    .describe('Conditions as kstatus reads them')
-    .meta(mapList('type')),
+  ...readinessFields,
 })
 
 /** As written: what has a default may be absent here; manifests that were read have it. */

@@ -1,7 +1,6 @@
 /** PortGroup: a named set of settings of a network. */
 import { z } from 'zod'
-import { condition } from './conditions.ts'
-import { mapList } from './extensions.ts'
+import { readinessFields } from './conditions.ts'
 import { labelSelector } from './host-selector.ts'
 import { libvirtName } from './names.ts'
 import type { Resource } from './resource.ts'
@@ -30,17 +29,7 @@ export const portGroupSpec = z.strictObject({
 })
 
 export const portGroupStatus = z.strictObject({
-  observedGeneration: z
-    .int()
-    .min(-1)
-    .optional()
-    .describe('metadata.generation that this speaks of; -1 = none yet'),
-  conditions: z
-    .array(condition)
-    .max(16)
-    .optional()
-    .describe('Conditions as kstatus reads them')
-    .meta(mapList('type')),
+  ...readinessFields,
 })
 
 export type PortGroupSpec = z.infer<typeof portGroupSpec>
