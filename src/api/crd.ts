@@ -3,11 +3,11 @@
  * ("structural schemas"): no closed objects, no unions, no names of properties, whole numbers with a format. Unknown fields
  * are pruned there; our own reader refuses them.
  */
-import { stringify } from 'yaml'
 import { z } from 'zod'
 import { rulesKey } from './extensions.ts'
 import { type KindDefinition, kindNames, kinds } from './kinds.ts'
 import { apiVersion } from './resource.ts'
+import { yamlText } from './write-yaml.ts'
 
 /** JSON Schema as structural schemas have it. */
 export interface Schema {
@@ -63,7 +63,7 @@ export function crdFiles(): Record<string, string> {
   return Object.fromEntries(
     Object.entries(crdDocuments()).map(([name, document]) => [
       name,
-      `# Generated from src/api by \`patchbay crds\`: not to be edited.\n${stringify(document, { lineWidth: 0, aliasDuplicateObjects: false })}`,
+      `# Generated from src/api by \`patchbay crds\`: not to be edited.\n${yamlText([document])}`,
     ]),
   )
 }

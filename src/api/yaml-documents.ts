@@ -1,7 +1,4 @@
-/**
- * The documents of a YAML or JSON text, one after the other, as kubectl would read them (YAML 1.1 as Go's library has it:
- * yes, on and y are true, 010 is eight, but 52:54:00:12:34:56 and 2026-01-01 are strings), with the lines that things stand on.
- */
+/** The documents of a YAML or JSON text, one after the other, as kubectl would read them, with the lines that things stand on. */
 import {
   Composer,
   type Document,
@@ -14,11 +11,9 @@ import {
   type Node,
   type Pair,
   Parser,
-  type ScalarTag,
-  Schema,
-  type Tags,
 } from 'yaml'
 import type { Path } from './problem.ts'
+import { goSchema } from './yaml-schema.ts'
 
 export interface Place {
   /** From 1. */
@@ -44,47 +39,6 @@ const largestDocument = 8 * 1024 * 1024
 const largestText = 2 * largestDocument
 const deepest = 64
 const tooDeep = `is nested deeper than ${deepest} levels`
-
-/** Of the types of YAML 1.1 those that Go's library reads as something else than a string. */
-const goTags = (tags: Tags): Tags => [
-  ...tags
-    .filter(
-      (tag) =>
-        typeof tag === 'string' ||
-        (!('format' in tag && tag.format === 'TIME') &&
-          !['timestamp', 'binary', 'omap', 'pairs', 'set'].some((name) => tag.tag.endsWith(`:${name}`))),
-    )
-    .map((tag) =>
-      typeof tag !== 'string' && tag.tag.endsWith(':float') ? withDigits(tag as ScalarTag) : tag,
-    ),
-  newOctal,
-]
-
-/** A number has a digit before its exponent: e1000 is the name of a NIC. */
-function withDigits(float: ScalarTag): ScalarTag {
-  const digits = /^[-+]?(\.?\d|\.(inf|nan)$)/i
-  const { test } = float
-  return test === undefined
-    ? float
-    : {
-        ...float,
-        test: new RegExp(`(?=${digits.source})(?:${test.source})`, `i${test.flags.replace('i', '')}`),
-      }
-}
-
-/** 0o17, which Go takes for a number in YAML 1.1 too. */
-const newOctal: ScalarTag = {
-  tag: 'tag:yaml.org,2002:int',
-  default: true,
-  format: 'OCT',
-  test: /^[-+]?0o[0-7_]+$/i,
-  resolve: (text) => {
-    const digits = text.replaceAll('_', '').replace(/^[-+]?0o/i, '')
-    return Number.parseInt(digits, 8) * (text.startsWith('-') ? -1 : 1)
-  },
-}
-
-const goSchema = new Schema({ schema: 'yaml-1.1', resolveKnownTags: false, customTags: goTags })
 
 export function* yamlDocuments(text: string): Generator<YamlDocument> {
   const tooLarge = `is larger than ${largestText / 1024 / 1024} MiB: split it up`

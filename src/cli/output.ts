@@ -28,7 +28,7 @@ export async function render(
   table: () => string | Promise<string>,
 ): Promise<string> {
   if (format === 'json') return `${JSON.stringify(answer, undefined, 2)}\n`
-  if (format === 'yaml') return (await import('yaml')).stringify(answer, { aliasDuplicateObjects: false })
+  if (format === 'yaml') return (await import('../api/write-yaml.ts')).yamlText([answer])
   return table()
 }
 
