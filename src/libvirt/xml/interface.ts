@@ -83,7 +83,7 @@ const rates = {
 
 const parameter = <T>(name: string, spelling: Spelling<T>) => child('parameters', attribute(name, spelling))
 
-const settings: Shape<InterfaceSettings> = {
+export const settings: Shape<InterfaceSettings> = {
   trustGuestRxFilters: attribute('trustGuestRxFilters', yesNo),
   mac: libvirtsChoice(child('mac', attribute('address', lowerCase))),
   vlan: child(
@@ -206,7 +206,7 @@ const portId = libvirtsChoice(source('portid', text))
 const network = libvirtsChoice(source('network', text))
 
 /** What stands in a definition beside port and settings, by kind of port. */
-type Rest = Omit<InterfaceDefinition, 'port' | 'settings'>
+type Rest = Omit<InterfaceDefinition, 'port' | 'settings' | 'adoptedBy'>
 const shown: Pick<Shape<Rest>, 'alias' | 'device'> = {
   alias: libvirtsChoice(child('alias', attribute('name', text))),
   device: shownOnly(child('target', attribute('dev', text))),
