@@ -7,6 +7,8 @@ export interface InterfaceDefinition {
   settings: InterfaceSettings
   /** The device alias; those of ours begin with ua-patchbay-. */
   alias?: string
+  /** Of one without our alias: the interface of ours that a mark in the guest's metadata names. */
+  adoptedBy?: { namespace: string; name: string }
   /** Link on the host behind a live interface (vnet3, macvtap0), whoever chose its name. */
   device?: string
   /** `portgroup` of a `type='network'` source. */

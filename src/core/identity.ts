@@ -1,5 +1,9 @@
-/** How an interface of ours is known in a guest's definitions: by its alias, which is in both of them. */
+/**
+ * How an interface of ours is known in a guest's definitions: by its alias, which is in both of them, or, where it was taken
+ * over while the guest ran and can get no alias, by a mark in the guest's metadata (`adoption.ts`).
+ */
 import type { GuestInterface } from '../api/guest-interface.ts'
+import type { InterfaceDefinition } from './definition.ts'
 
 const prefix = 'ua-patchbay-'
 
@@ -26,4 +30,12 @@ export function interfaceOfAlias(alias: string | undefined): { namespace: string
   const [namespace, ...parts] = alias.slice(prefix.length).split('_')
   const name = parts.join('.')
   return namespace && name ? { namespace, name } : undefined
+}
+
+/** The interface of ours that a definition shows; undefined when it is somebody else's. */
+export function ownerOf({
+  alias,
+  adoptedBy,
+}: Pick<InterfaceDefinition, 'alias' | 'adoptedBy'>): { namespace: string; name: string } | undefined {
+  return interfaceOfAlias(alias) ?? adoptedBy
 }
