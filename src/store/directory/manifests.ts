@@ -70,11 +70,8 @@ export class Manifests {
 
   problems(): Problem[] {
     const whole = this.unreadable === undefined ? [] : [{ file: this.path, message: this.unreadable }]
-    return [
-      ...whole,
-      ...this.#directoryProblems,
-      ...[...this.#files.values()].flatMap((file) => file.problems),
-    ]
+    const files = [...this.#files.values()].flatMap((file) => file.problems)
+    return [...whole, ...this.#named([...this.#directoryProblems, ...files])]
   }
 
   /** Why an object that was not found may be there all the same; empty: it is really gone. */
@@ -82,7 +79,12 @@ export class Manifests {
     const files = [...this.#files.values()].filter(
       ({ mayHold }) => mayHold === 'anything' || mayHold.has(key),
     )
-    return [...this.#directoryProblems, ...files.flatMap(({ problems }) => problems)]
+    return this.#named([...this.#directoryProblems, ...files.flatMap(({ problems }) => problems)])
+  }
+
+  /** Files by the names that the places of objects give them: as seen from the directory. */
+  #named(problems: Problem[]): Problem[] {
+    return problems.map((problem) => ({ ...problem, file: relative(this.path, problem.file) }))
   }
 
   /** Reads what has changed. Says whether anything did. */

@@ -32,7 +32,7 @@ export type StoredObject = Resources[StoredKind]
 
 /** Something that a person should look at; what it is about goes on as well as it can. */
 export interface Problem {
-  /** Path of the file or directory. */
+  /** Path of the file or directory; of what is in the directory of manifests, as seen from there. */
   file: string
   /** From 1. */
   line?: number

@@ -129,7 +129,7 @@ describe('reading', () => {
     const { store } = await start(at)
     expect(store.list('GuestInterface')).toHaveLength(1)
     expect(store.rejection(nic('a'))).toBeUndefined()
-    expect(store.problems().map(({ file }) => file)).toEqual([join(at.manifests, 'd.yaml')])
+    expect(store.problems().map(({ file }) => file)).toEqual(['d.yaml'])
   })
 })
 
@@ -166,8 +166,8 @@ describe('half-written and broken files', () => {
     fs.writeFileSync(file, `${interfaceManifest('a', { mtu: 1300 })}---\nkind: [\n`)
     await vi.waitFor(() => expect(running.store.get('GuestInterface', 'a', 'default')?.spec.mtu).toBe(1300))
     await vi.waitFor(() => expect(running.store.rejection(nic('b'))?.reason).toBe('InvalidManifest'))
-    expect(running.store.rejection(nic('b'))?.message).toContain('a.yaml')
-    expect(running.store.problems()).toHaveLength(1)
+    expect(running.store.rejection(nic('b'))?.message).toMatch(/^a\.yaml:\d+: /)
+    expect(running.store.problems().map((problem) => problem.file)).toEqual(['a.yaml'])
     await pause(beyondGrace)
     expect(running.store.get('GuestInterface', 'b', 'default')?.metadata.deletionTimestamp).toBeUndefined()
     running.woken.length = 0
@@ -187,8 +187,7 @@ describe('half-written and broken files', () => {
     expect(running.store.get('GuestInterface', 'a', 'default')?.spec.mtu).toBe(1400)
     const rejection = running.store.rejection(nic('a'))
     expect(rejection?.reason).toBe('InvalidManifest')
-    expect(rejection?.message).toMatch(/a\.yaml/)
-    expect(rejection?.message).toMatch(/mtu/)
+    expect(rejection?.message).toMatch(/^a\.yaml:\d+: .*mtu/)
     expect(new Set(running.woken)).toEqual(new Set(['GuestInterface/a', 'GuestInterface/b']))
   })
 
@@ -219,7 +218,7 @@ describe('half-written and broken files', () => {
     fs.writeFileSync(join(at.manifests, 'host.yaml'), host)
     const { store, logged } = await start(at)
     expect(new Set(store.problems().map((problem) => problem.file))).toEqual(
-      new Set([join(at.manifests, 'kustomization.yaml'), join(at.manifests, 'host.yaml')]),
+      new Set(['kustomization.yaml', 'host.yaml']),
     )
     expect(logged).toHaveLength(store.problems().length)
     expect(store.list('Host')).toEqual([])
