@@ -1,5 +1,6 @@
 /** A connected unix socket. */
 import { connect, type Socket } from 'node:net'
+import { getSystemErrorMessage } from 'node:util'
 import { clientError } from './error.ts'
 
 /** Bytes taken from the socket at a time, as many as Node itself would take. */
@@ -32,10 +33,17 @@ export async function connectSocket(
     return socket
   } catch (cause) {
     socket.destroy()
-    const why = cause instanceof Error ? cause.message : String(cause)
-    throw clientError('NOT_CONNECTED', 'retryable', `cannot connect to libvirt at ${path}: ${why}`, { cause })
+    const message = `cannot connect to libvirt at ${path}: ${reasonOf(cause)}`
+    throw clientError('NOT_CONNECTED', 'retryable', message, { cause })
   } finally {
     signal?.removeEventListener('abort', giveUp)
     socket.off('error', reject)
   }
+}
+
+/** The kernel's words alone: Node's message repeats the path. */
+function reasonOf(cause: unknown): string {
+  if (!(cause instanceof Error)) return String(cause)
+  const { errno, message } = cause as NodeJS.ErrnoException
+  return errno === undefined ? message : getSystemErrorMessage(errno)
 }
