@@ -8,7 +8,7 @@ import { type ScalarTag, Schema, type Tags } from 'yaml'
 /** Underscores may stand nearly anywhere behind the first character. */
 const some = (digit: string) => `_*[${digit}][${digit}_]*`
 const sign = '(?:[-+]_*)?'
-const exponent = `(?:[eE]_*[-+]?${some('0-9')})?`
+const exponent = `(?:[eE](?:_*[-+])?${some('0-9')})?`
 
 const integers = [
   `${sign}[0-9][0-9_]*`,

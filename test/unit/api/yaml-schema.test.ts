@@ -33,6 +33,9 @@ test.each<[string, unknown]>([
   ['-._5', -0.5],
   ['1e3', 1000],
   ['1e400', '1e400'],
+  ['1e_-3', 0.001],
+  // In a time that doesn't grow with the square of its length.
+  [`1e${'_'.repeat(200_000)}`, `1e${'_'.repeat(200_000)}`],
   ['e1000', 'e1000'],
   ['.inf', Number.POSITIVE_INFINITY],
   ['.iNF', '.iNF'],
@@ -41,7 +44,7 @@ test.each<[string, unknown]>([
   ['1:30', '1:30'],
   ['2026-01-01', '2026-01-01'],
   ['52:54:00:12:34:56', '52:54:00:12:34:56'],
-])('%s is %j', (text, meant) => {
+])('%.30s is %.30j', (text, meant) => {
   const [document] = [...yamlDocuments(`a: ${text}\n`)]
   expect(document?.value).toEqual({ a: meant })
 })
