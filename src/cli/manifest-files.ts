@@ -6,6 +6,12 @@ import type { Command } from 'commander'
 import type { AnyResource } from '../api/kinds.ts'
 import { formatProblem, readManifests } from '../api/read-manifest.ts'
 
+export interface TextFile {
+  /** As messages call it. */
+  file: string
+  text: string
+}
+
 /** What standard input is called in messages. */
 const standardInput = '<stdin>'
 
@@ -21,27 +27,24 @@ export function addFilesOption(command: Command): Command {
  * (file, line, field, reason), or that says what cannot be read: half of the manifests would give wrong answers.
  */
 export async function readFiles(paths: readonly string[]): Promise<AnyResource[]> {
-  const files: { file: string; text: string }[] = []
+  const files: TextFile[] = []
   const seen = new Set<string>()
   for (const file of paths.flatMap(filesAt)) {
     const id = file === '-' ? file : fs.realpathSync(file)
     if (seen.has(id)) continue
     seen.add(id)
-    files.push(
-      file === '-'
-        ? { file: standardInput, text: decode(await buffer(process.stdin), standardInput) }
-        : {
-            file,
-            text: decode(
-              reading(file, () => fs.readFileSync(file)),
-              file,
-            ),
-          },
-    )
+    files.push(await readText(file))
   }
   const { objects, problems } = readManifests(files)
   if (problems.length > 0) throw new Error(problems.map(formatProblem).join('\n'))
   return objects.map(({ object }) => object)
+}
+
+/** One file, or with `-` standard input, which can be read once. Throws an error that names the file. */
+export async function readText(path: string): Promise<TextFile> {
+  const file = path === '-' ? standardInput : path
+  const bytes = path === '-' ? await buffer(process.stdin) : reading(path, () => fs.readFileSync(path))
+  return { file, text: decode(bytes, file) }
 }
 
 function filesAt(path: string): string[] {

@@ -10,7 +10,7 @@ import { main, patchbay } from './patchbay.ts'
 test('--help names every command with what it does, and each command has its own', () => {
   const { code, out } = patchbay('--help')
   expect(code).toBe(0)
-  for (const command of ['agent', 'resolve', 'status', 'crds']) {
+  for (const command of ['agent', 'resolve', 'import', 'status', 'crds']) {
     expect(out).toMatch(new RegExp(`^  ${command} .*[a-z]`, 'm'))
     const help = patchbay(command, '--help')
     expect(help.code).toBe(0)
@@ -21,7 +21,7 @@ test('--help names every command with what it does, and each command has its own
 
 describe('a usage error exits with 1, says what is wrong and names the right use', () => {
   const cases: [string[], RegExp][] = [
-    [['statu'], /unknown command 'statu'[\s\S]*Commands: agent, plan, resolve, status, crds/],
+    [['statu'], /unknown command 'statu'[\s\S]*Commands: agent, plan, resolve, import, status, crds/],
     [['status', 'extra'], /too many arguments[\s\S]*usage: patchbay status /],
     [['status', '-o', 'xml'], /Allowed choices are table, json, yaml[\s\S]*usage: patchbay status /],
     [['status', '--state'], /argument missing[\s\S]*usage: patchbay status /],
