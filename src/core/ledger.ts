@@ -4,7 +4,7 @@
  */
 import type { VirtualPortType } from '../api/settings.ts'
 import type { InterfaceDefinition } from './definition.ts'
-import { interfaceOfAlias } from './identity.ts'
+import { ownerOf } from './identity.ts'
 import type { Link } from './link.ts'
 import type { Port } from './port.ts'
 
@@ -17,6 +17,8 @@ export interface Use {
   holder: Holder
   /** Nobody else may be on the device. */
   exclusive: boolean
+  /** Names of running guests that have it plugged in at this moment; absent when there is none. */
+  runningIn?: string[]
 }
 
 export interface WitnessedGuest {
@@ -24,6 +26,8 @@ export interface WitnessedGuest {
   uuid: string
   /** Those of its live and its saved definition. */
   interfaces: InterfaceDefinition[]
+  /** Those of the live one. */
+  live?: InterfaceDefinition[]
   /** PCI functions that it has as plain host devices. */
   assignedDevices: string[]
 }
@@ -54,12 +58,14 @@ export function deviceOf(port: Port): string | undefined {
 export function usesOf({ guests, links, recorded, belonging }: Witnesses): Use[] {
   const uses = new Map<string, Use>()
   const otherNames = otherNamesOf(links)
-  const add = (device: string, holder: Holder, exclusive: boolean) => {
+  const add = (device: string, holder: Holder, exclusive: boolean, runningIn?: string) => {
     for (const name of [device, ...(otherNames.get(device) ?? [])]) {
       const id = `${name} ${holder.kind} ${holder.name}`
       const known = uses.get(id)
-      if (known) known.exclusive ||= exclusive
-      else uses.set(id, { device: name, holder, exclusive })
+      const use = known ?? { device: name, holder, exclusive }
+      use.exclusive ||= exclusive
+      if (runningIn !== undefined) use.runningIn = [...new Set([...(use.runningIn ?? []), runningIn])]
+      if (!known) uses.set(id, use)
     }
   }
 
@@ -67,17 +73,20 @@ export function usesOf({ guests, links, recorded, belonging }: Witnesses): Use[]
   const explained = new Set<string>()
   const plugged = new Set<string>()
   for (const guest of guests) {
-    for (const { port, alias, device: link, settings } of guest.interfaces) {
+    const live = new Set(guest.live)
+    for (const definition of guest.interfaces) {
+      const { port, device: link, settings } = definition
       const device = deviceOf(port)
       if (!device) continue
-      const ours = keyOfAlias(alias)
-      // A guest that was copied from one of ours has our alias too, and is somebody else's.
+      const ours = keyOf(definition)
+      // A guest that was copied from one of ours has our alias or mark too, and is somebody else's.
       const copied = ours !== undefined && !isNamedBy(guestOf.get(ours), guest)
       const holder: Holder =
         ours !== undefined && !copied
           ? { kind: 'interface', name: ours }
           : { kind: 'guest', name: guest.name }
-      add(device, holder, isExclusive(port, settings.virtualPort?.type))
+      const runningIn = live.has(definition) ? guest.name : undefined
+      add(device, holder, isExclusive(port, settings.virtualPort?.type), runningIn)
       if (!link) continue
       explained.add(`${link} ${device}`)
       if (holder.kind === 'interface') plugged.add(holder.name)
@@ -122,7 +131,17 @@ function otherNamesOf(links: Link[]): Map<string, string[]> {
   return names
 }
 
-function keyOfAlias(alias: string | undefined): string | undefined {
-  const ours = interfaceOfAlias(alias)
+/**
+ * The running guests that share a device which one of them should have to itself; empty when all is well. libvirt does that when
+ * it has lost count of what it gave away, as after a live update of the network.
+ */
+export function sharedBy(device: string, uses: readonly Use[]): string[] {
+  const running = uses.filter((use) => use.device === device && use.runningIn)
+  const guests = new Set(running.flatMap(({ runningIn = [] }) => runningIn))
+  return guests.size > 1 && running.some(({ exclusive }) => exclusive) ? [...guests].sort() : []
+}
+
+function keyOf(definition: InterfaceDefinition): string | undefined {
+  const ours = ownerOf(definition)
   return ours && `${ours.namespace}/${ours.name}`
 }

@@ -6,7 +6,9 @@
  * 9.0: not in a port profile and the name of a filter; such a guest may not be readable.) The one exception is `<metadata>`, which holds what
  * anybody put there, comments and CDATA included: it is passed over, from its first opening to the last closing.
  */
+import { type AdoptionMark, withOwners } from '../../core/adoption.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
+import { marksInDomain } from './adoption-marks.ts'
 import { pciAddress } from './codec.ts'
 import { childOf, parseXml, XmlError } from './document.ts'
 import { readInterface } from './interface.ts'
@@ -20,6 +22,8 @@ export interface Domain {
   bootsByOs: boolean
   /** Without those that are plugged into something our model has no word for. */
   interfaces: DomainInterface[]
+  /** Which of its interfaces we took over; `interfaces` has it in `adoptedBy` where that is clear. */
+  marks: AdoptionMark[]
   /** PCI functions of the host given to the guest by a plain `<hostdev>`, such as 0000:03:10.1. */
   assignedDevices: string[]
 }
@@ -39,12 +43,15 @@ export function readDomain(xml: string): Domain {
   if (uuid === undefined || name === undefined) {
     throw new XmlError(`no definition of a guest: it has no ${uuid === undefined ? '<uuid>' : '<name>'}`)
   }
+  const marks = marksInDomain(xml)
+  const interfaces = cut(text, 'interface').flatMap((slice, index) => toInterface(slice, index + 1) ?? [])
   return {
     name: String(parseXml(`<name>${name}</name>`).children[0] ?? ''),
     uuid,
     running: /^\s*<domain\s[^>]*\bid=/.test(text),
     bootsByOs: /<boot\s/.test(between(text, '<os', '</os>') ?? ''),
-    interfaces: cut(text, 'interface').flatMap((slice, index) => toInterface(slice, index + 1) ?? []),
+    interfaces: marks.length > 0 ? withOwners(interfaces, marks) : interfaces,
+    marks,
     assignedDevices: cut(text, 'hostdev').flatMap((slice) => hostFunction(slice) ?? []),
   }
 }
