@@ -1,0 +1,27 @@
+/** Port groups, known by name. libvirt refuses a second default: the old one steps back first. */
+import type { PortGroupSettings } from '../network-definition.ts'
+import { planMap } from './map.ts'
+import type { Step } from './step.ts'
+
+/** Undefined when groups of one name differ. */
+export function planPortGroups(
+  from: readonly PortGroupSettings[],
+  to: readonly PortGroupSettings[],
+): Step<PortGroupSettings>[] | undefined {
+  const rules = {
+    key: ({ name }: PortGroupSettings) => name,
+    pattern: ({ name }: PortGroupSettings) => ({ name }),
+    canModify: true,
+  }
+  const steps = planMap(from, to, rules)
+  const isNewDefault = ({ command, entry }: Step<PortGroupSettings>) =>
+    command === 'modify' && entry.default === true
+  return (
+    steps && [
+      ...steps.filter(({ command }) => command === 'delete'),
+      ...steps.filter((step) => step.command === 'modify' && !isNewDefault(step)),
+      ...steps.filter(isNewDefault),
+      ...steps.filter(({ command }) => command === 'add-last'),
+    ]
+  )
+}

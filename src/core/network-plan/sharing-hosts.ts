@@ -1,0 +1,128 @@
+/**
+ * DHCP hosts that share a mac or a name with others of their list, which libvirt takes in a definition but not in an `add`. A
+ * host like that comes in by a stand-in of its ip at the head of the list, which `modify` finds first.
+ */
+import { type DhcpHost, marksOf } from './dhcp-host-marks.ts'
+import { pairUp } from './pairs.ts'
+import { difference, type Step, textOf } from './step.ts'
+
+/** Lists of more hosts than this that hang together are not searched for a shorter way. */
+const searched = 5
+
+/** Undefined when there is no way, since ips repeat. */
+export function planSharingHosts(
+  from: readonly DhcpHost[],
+  to: readonly DhcpHost[],
+): Step<DhcpHost>[] | undefined {
+  const steps = straightWay(from, to)
+  if (steps === undefined) return undefined
+  const { gone, added } = difference(from, to)
+  const pairs = pairUp(gone.map(marksOf), added.map(marksOf)).filter((partner) => partner !== undefined)
+  const atLeast = gone.length + added.length - pairs.length
+  if (Math.max(from.length, to.length) > searched) return steps
+  for (let length = atLeast; length < steps.length; length++) {
+    const found = search([...from], to, length)
+    if (found) return found
+  }
+  return steps
+}
+
+/** Modifies that hit the right host, as long as there are any; then deletes; then adds, by a stand-in where one is needed. */
+function straightWay(from: readonly DhcpHost[], to: readonly DhcpHost[]): Step<DhcpHost>[] | undefined {
+  const { gone, added } = difference(from, to)
+  const steps: Step<DhcpHost>[] = []
+  let list = [...from]
+  const going = new Set(gone)
+  const coming = new Set(added)
+  const take = (step: Step<DhcpHost>) => {
+    steps.push(step)
+    list = carryOut(list, step)!
+  }
+
+  // The last of the list first: what it comes to share is then behind those that are still to be found.
+  const hitOf = (host: DhcpHost) => list.findIndex((each) => shares(each, host))
+  for (let before = -1; before !== coming.size; ) {
+    before = coming.size
+    const inTurn = [...coming].map((host) => ({ host, at: hitOf(host) })).sort((a, b) => b.at - a.at)
+    for (const { host } of inTurn) {
+      const hit = list[hitOf(host)]
+      if (hit === undefined || !going.has(hit)) continue
+      take({ command: 'modify', entry: host })
+      going.delete(hit)
+      coming.delete(host)
+    }
+  }
+  for (const host of going) {
+    const pattern = patternOf(host, list)
+    if (pattern === undefined) return undefined
+    take({ command: 'delete', entry: pattern })
+  }
+  for (const host of coming) {
+    const taken = list.find((each) => shares(each, host))
+    if (taken === undefined) {
+      take({ command: 'add-last', entry: host })
+      continue
+    }
+    if (list.some(({ ip }) => ip === host.ip)) return undefined
+    take({ command: 'add-first', entry: standInOf(host, [...from, ...to]) })
+    take({ command: 'modify', entry: host })
+  }
+  return steps
+}
+
+/** What `delete` finds this very host by. */
+function patternOf(host: DhcpHost, list: readonly DhcpHost[]): DhcpHost | undefined {
+  const { mac, name, ip } = host
+  return [{ ip }, { ip, mac }, { ip, name }, { ip, mac, name }]
+    .map((pattern) => JSON.parse(JSON.stringify(pattern)) as DhcpHost)
+    .find((pattern) => list.find((each) => fits(pattern, each)) === host)
+}
+
+function standInOf({ ip }: DhcpHost, others: readonly DhcpHost[]): DhcpHost {
+  let name = 'patchbay-stand-in'
+  while (others.some((each) => each.name === name)) name += '-'
+  return { name, ip }
+}
+
+const shares = (a: DhcpHost, b: DhcpHost): boolean =>
+  a.ip === b.ip || (a.mac !== undefined && a.mac === b.mac) || (a.name !== undefined && a.name === b.name)
+
+const fits = (pattern: DhcpHost, host: DhcpHost): boolean =>
+  pattern.ip === host.ip &&
+  (pattern.mac === undefined || host.mac === undefined || pattern.mac === host.mac) &&
+  (pattern.name === undefined || pattern.name === host.name)
+
+/** libvirt's list after a step; undefined when it refuses. */
+function carryOut(list: readonly DhcpHost[], { command, entry }: Step<DhcpHost>): DhcpHost[] | undefined {
+  const at = list.findIndex((each) => (command === 'delete' ? fits(entry, each) : shares(each, entry)))
+  if (command === 'add-first') return at < 0 ? [entry, ...list] : undefined
+  if (command === 'add-last') return at < 0 ? [...list, entry] : undefined
+  if (at < 0) return undefined
+  return command === 'delete' ? list.toSpliced(at, 1) : list.with(at, entry)
+}
+
+/** Every list of this many steps, depth first; most are given up at once, since a step changes one host. */
+function search(list: DhcpHost[], to: readonly DhcpHost[], length: number): Step<DhcpHost>[] | undefined {
+  const { gone, added } = difference(list, to)
+  if (gone.length === 0 && added.length === 0) return []
+  if (Math.max(gone.length, added.length) > length) return undefined
+  const wanted = new Map([...list, ...to].map((host) => [textOf(host), host]))
+  for (const host of added) {
+    const standIn = standInOf(host, [...list, ...to])
+    wanted.set(textOf(standIn), standIn)
+  }
+  const steps: Step<DhcpHost>[] = []
+  for (const host of list) {
+    const pattern = patternOf(host, list)
+    if (pattern) steps.push({ command: 'delete', entry: pattern })
+  }
+  for (const entry of wanted.values()) {
+    steps.push({ command: 'modify', entry }, { command: 'add-last', entry }, { command: 'add-first', entry })
+  }
+  for (const step of steps) {
+    const next = carryOut(list, step)
+    const rest = next && search(next, to, length - 1)
+    if (rest) return [step, ...rest]
+  }
+  return undefined
+}
