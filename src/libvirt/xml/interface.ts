@@ -34,7 +34,7 @@ const ownTargetName: Spelling<string> = {
 }
 
 /** Only what the pattern has is written; anything is read. */
-const only = (pattern: RegExp, what: string): Spelling<string> => ({
+export const only = (pattern: RegExp, what: string): Spelling<string> => ({
   parse: (it) => it,
   print(it) {
     if (!pattern.test(it)) throw new XmlError(`${what} ${JSON.stringify(it)}: must match ${pattern.source}`)

@@ -3,8 +3,9 @@
  * writing undefined takes away all that is understood and nothing else, so that what is left is what a manifest cannot say.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { type Codec, type Shape, type Spelling, shape } from './codec.ts'
+import { attribute, type Codec, type Shape, type Spelling, shape } from './codec.ts'
 import { element, isElement, type XmlElement } from './document.ts'
+import { only } from './interface.ts'
 
 /** The fields of one element as a whole: where a required one is missing, none of it is understood. */
 export function whole<T extends object>(fields: Shape<T>, required: (keyof T)[]): Codec<T> {
@@ -73,18 +74,12 @@ export const content: Codec<string> = {
   },
 }
 
-/** An attribute whose absence means one of its values. */
+/** An attribute whose absence means one of its values; it is always written. */
 export function attributeOr<T>(name: string, spelling: Spelling<T>, absent: T): Codec<T> {
+  const inner = attribute(name, spelling)
   return {
-    read(from) {
-      const value = from.attributes[name]
-      return value === undefined ? absent : spelling.parse(value)
-    },
-    write(to, value) {
-      if (value === undefined) {
-        if (this.read(to) !== undefined) delete to.attributes[name]
-      } else if (this.read(to) !== value) to.attributes[name] = spelling.print(value)!
-    },
+    read: (from) => (Object.hasOwn(from.attributes, name) ? inner.read(from) : absent),
+    write: inner.write.bind(inner),
   }
 }
 
@@ -98,6 +93,12 @@ export const macSpelling: Spelling<string> = {
       .join(':'),
   print: (it) => it,
 }
+
+/**
+ * libvirt (seen on 9.0) shows this without escaping it, in the saved definition too: another value would end its attribute and
+ * say what it likes behind it.
+ */
+export const unescaped = (what: string): Spelling<string> => only(/^[^<>&'"\p{Cc}]*$/u, what)
 
 /** The namespace of an element; `ancestors` from the nearest to the root. */
 export function namespaceOf(of: XmlElement, ...ancestors: XmlElement[]): string | undefined {

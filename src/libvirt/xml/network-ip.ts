@@ -2,7 +2,7 @@
 import type { Ip, Route } from '../../api/network-addresses.ts'
 import type { SectionEntry } from '../../core/network-plan/change.ts'
 import { attribute, child, integer, oneOf, shape, text, yesNo } from './codec.ts'
-import { entries, macSpelling, whole } from './network-codec.ts'
+import { entries, macSpelling, unescaped, whole } from './network-codec.ts'
 
 type Range = SectionEntry['ip-dhcp-range']
 type Host = SectionEntry['ip-dhcp-host']
@@ -29,7 +29,7 @@ export const dhcpHost = whole<Host>(
   {
     mac: attribute('mac', macSpelling),
     id: attribute('id', text),
-    name: attribute('name', text),
+    name: attribute('name', unescaped('name of a dhcp host')),
     ip: attribute('ip', text),
     lease,
   },

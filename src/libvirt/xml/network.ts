@@ -1,9 +1,9 @@
 /** libvirt's `<network>` <-> NetworkDefinition. The tables here and in the files beside it are the whole mapping. */
 import type { NetworkDefinition, NetworkSettings, PortGroupSettings } from '../../core/network-definition.ts'
-import { attribute, child, flag, integer, oneOf, type Shape, shape, text, yesNo } from './codec.ts'
-import { buildXml, childOf, element, parseXml, type XmlElement, XmlError } from './document.ts'
+import { attribute, child, flag, integer, oneOf, type Shape, shape, yesNo } from './codec.ts'
+import { buildXml, childOf, element, isElement, parseXml, type XmlElement, XmlError } from './document.ts'
 import { settings as ofInterface } from './interface.ts'
-import { content, entries, macSpelling, whole } from './network-codec.ts'
+import { content, entries, macSpelling, unescaped, whole } from './network-codec.ts'
 import { dns } from './network-dns.ts'
 import { bridge, forward } from './network-forward.ts'
 import { ip, route } from './network-ip.ts'
@@ -31,7 +31,7 @@ const vlan = child(
 
 export const portGroup = whole<PortGroupSettings>(
   {
-    name: attribute('name', text),
+    name: attribute('name', unescaped('name of a port group')),
     default: attribute('default', yesNo),
     trustGuestRxFilters,
     vlan,
@@ -53,7 +53,7 @@ const settings: Shape<NetworkSettings> = {
     'domain',
     whole<NonNullable<NetworkSettings['domain']>>(
       {
-        name: attribute('name', text),
+        name: attribute('name', unescaped('domain.name')),
         localOnly: attribute('localOnly', yesNo),
       },
       ['name'],
@@ -108,18 +108,26 @@ export function buildNetwork(definition: NetworkDefinition, base?: string): stri
   if (childOf(to, 'name') === undefined) to.children.unshift(element('name'))
   content.write(childOf(to, 'name')!, name)
   // An empty forward element would be mode nat.
-  if (wanted.forward === undefined) to.children = to.children.filter((node) => !isNamed(node, 'forward'))
+  if (wanted.forward === undefined)
+    to.children = to.children.filter((node) => !isElement(node) || node.name !== 'forward')
   networkContent.write(to, { uuid, owner, settings: wanted, portGroups })
   return buildXml(to)
 }
 
-const isNamed = (node: XmlElement['children'][number], name: string) =>
-  typeof node === 'object' && 'name' in node && node.name === name
-
 export function parseRoot(xml: string): XmlElement {
   const parsed = parseXml(xml)
   if (parsed.name !== 'network') throw new XmlError(`<network> expected, not <${parsed.name}>`)
+  dropLayout(parsed)
   return parsed
+}
+
+/** libvirt breaks the line in elements without content; left there, that would pass for text. */
+function dropLayout(of: XmlElement): void {
+  for (const node of of.children) {
+    if (!isElement(node) || node.name === 'metadata' || node.name === 'name') continue
+    if (node.children.every((inner) => typeof inner === 'string' && inner.trim() === '')) node.children = []
+    dropLayout(node)
+  }
 }
 
 function nameOf(network: XmlElement): string {
