@@ -4,7 +4,7 @@
  */
 import type { Difference, Verdict } from '../api/guest-interface.ts'
 import { type ChangeCapabilities, judge, plugged } from './change-table.ts'
-import type { InterfaceDefinition } from './definition.ts'
+import type { EffectiveDefinition, InterfaceDefinition } from './definition.ts'
 import { type ComparedField, differencesOf, type FieldDifference, settingOf } from './differences.ts'
 
 export type Target = 'live' | 'saved'
@@ -33,7 +33,7 @@ export interface ChangeInput {
   persistent: boolean
   live?: InterfaceDefinition
   saved?: InterfaceDefinition
-  effective: InterfaceDefinition
+  effective: EffectiveDefinition
   updatePolicy: 'Live' | 'Replug' | 'NextBoot'
   capabilities: ChangeCapabilities
 }
@@ -66,7 +66,7 @@ interface Side {
 
 function planSaved({ saved, effective }: ChangeInput): Side {
   if (!saved) return { steps: [{ action: 'Attach', target: 'saved' }], found: [] }
-  const found = differencesOf(saved, effective)
+  const found = differencesOf(saved, effective.asSaved ?? effective)
   if (found.length === 0) return { steps: [], found }
   // libvirt finds the interface that an update is meant for by its MAC and PCI address: those need a new one in its place.
   if (found.some(({ setting }) => setting === 'mac' || setting === 'address')) {

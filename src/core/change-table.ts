@@ -10,7 +10,12 @@ import type { Port } from './port.ts'
 
 export type ChangeCapabilities = Pick<
   Capabilities,
-  'libvirt' | 'trustGuestRxFiltersLive' | 'openVswitchBridgeChange' | 'virtualPortChange' | 'bridgeVlan'
+  | 'libvirt'
+  | 'trustGuestRxFiltersLive'
+  | 'openVswitchBridgeChange'
+  | 'virtualPortChange'
+  | 'updateAsNetwork'
+  | 'bridgeVlan'
 >
 
 export type LiveVerdict = 'None' | 'InPlace' | 'Reattach' | 'Refused'
@@ -28,6 +33,8 @@ interface Plugged {
   port: Port
   /** Of a NIC on a bridge: what kind of switch libvirt takes it for, as the virtual port says. */
   switch?: 'linux' | 'openvswitch' | 'midonet'
+  /** libvirt itself took the device from the pool of a network. */
+  fromLibvirt?: boolean
 }
 
 export interface Row {
@@ -195,6 +202,18 @@ export const changeTable: readonly Row[] = [
     reason: 'The tap is changed',
   },
   {
+    what: 'trust in receive filters, of a device that libvirt itself took from a pool',
+    settings: ['trustGuestRxFilters'],
+    where: ({ from }) => from.fromLibvirt === true,
+    verdict: 'InPlace',
+    needs: {
+      since: '10.8',
+      isThere: ({ capabilities }) => capabilities.updateAsNetwork,
+      before: 'would give the device back to its pool, for the next guest to take',
+    },
+    reason: "The guest's receive filters are followed from now on, or no more",
+  },
+  {
     what: 'trust in receive filters',
     settings: ['trustGuestRxFilters'],
     where: ({ to }) => to.port.kind === 'direct' || to.switch !== undefined,
@@ -229,9 +248,10 @@ export function judge(change: Change): { verdict: LiveVerdict; reason: string } 
   }
 }
 
-export function plugged({ port, settings }: InterfaceDefinition): Plugged {
+export function plugged({ port, settings, portId }: InterfaceDefinition): Plugged {
   const of = switchOf(port, settings.virtualPort?.type)
-  return of === undefined ? { port } : { port, switch: of }
+  if (of !== undefined) return { port, switch: of }
+  return portId === undefined ? { port } : { port, fromLibvirt: true }
 }
 
 /** libvirt plugs into Open vSwitch when the virtual port says so; it doesn't look at the bridge. */

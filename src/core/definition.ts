@@ -18,3 +18,9 @@ export interface InterfaceDefinition {
   /** The libvirt network that a live definition still names beside the port libvirt chose for it. */
   network?: string
 }
+
+/** An interface as the manifests want it. */
+export interface EffectiveDefinition extends InterfaceDefinition {
+  /** What the saved definition is to be where it says it in another way: it names a libvirt network (`network-form.ts`). */
+  asSaved?: InterfaceDefinition
+}

@@ -19,7 +19,7 @@ import {
   unsupported,
   unsupportedOfNetwork,
 } from './support.ts'
-import { mergeVirtualPorts } from './virtual-port.ts'
+import { type KeptIDs, mergeVirtualPorts } from './virtual-port.ts'
 
 /** What a host shows that decides what can be set there. */
 export interface HostFacts {
@@ -38,6 +38,8 @@ export interface ResolveInput {
   networks: readonly Network[]
   portGroups: readonly PortGroup[]
   host: HostIdentity
+  /** Of an interface that was taken over. */
+  keptIDs?: KeptIDs
   /** Absent where there is no host to look at: then what is possible on some host is taken as possible. */
   facts?: HostFacts
 }
@@ -74,6 +76,7 @@ export function resolve(input: ResolveInput): Resolved | { refusals: Refusal[] }
       network: network?.spec.virtualPort,
     },
     from,
+    input.keptIDs,
   )
   if ('refusals' in merged) return merged
 

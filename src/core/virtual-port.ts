@@ -34,6 +34,9 @@ const layerNames: Record<GivenLayer, string> = {
   network: 'the network',
 }
 
+/** Ids that libvirt made up for an interface which was taken over: they stay. */
+export type KeptIDs = Pick<VirtualPort, 'instanceID' | 'interfaceID'>
+
 export type VirtualPortLayers = Partial<Record<GivenLayer, VirtualPort>>
 
 export interface MergedVirtualPort {
@@ -52,6 +55,7 @@ export interface MergedVirtualPort {
 export function mergeVirtualPorts(
   given: VirtualPortLayers,
   from: GeneratedFrom,
+  kept: KeptIDs = {},
 ): MergedVirtualPort | { refusals: Refusal[] } {
   const types = valuesOf(given, 'type')
   if (disagree(types)) return { refusals: [conflict('type', types)] }
@@ -72,7 +76,7 @@ export function mergeVirtualPorts(
       merged[parameter] = first.value
       sources[`virtualPort.${parameter}`] = first.layer
     } else {
-      const generated = generate(type, parameter, from)
+      const generated = generate(type, parameter, from, kept)
       if (generated !== undefined) {
         merged[parameter] = generated
         sources[`virtualPort.${parameter}`] = 'generated'
@@ -109,10 +113,12 @@ export function generate(
   type: VirtualPortType,
   parameter: Parameter,
   from: GeneratedFrom,
+  kept: KeptIDs = {},
 ): string | undefined {
-  if (type === '802.1Qbg' && parameter === 'instanceID') return generateInstanceID(from)
+  if (type === '802.1Qbg' && parameter === 'instanceID') return kept.instanceID ?? generateInstanceID(from)
   // A midonet port is made beforehand, elsewhere: an interfaceID that we made up would name none.
-  if (type === 'openvswitch' && parameter === 'interfaceID') return generateInterfaceID(from)
+  if (type === 'openvswitch' && parameter === 'interfaceID')
+    return kept.interfaceID ?? generateInterfaceID(from)
   return undefined
 }
 
