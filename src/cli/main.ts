@@ -5,6 +5,7 @@ import { Command, CommanderError } from 'commander'
 import { addAgent } from './agent.ts'
 import { addCrds } from './crds.ts'
 import { addImport } from './import.ts'
+import { addNetworkPlan } from './network-plan.ts'
 import { addPlan } from './plan.ts'
 import { addResolve } from './resolve.ts'
 import { addStatus } from './status.ts'
@@ -20,7 +21,7 @@ const program = new Command('patchbay')
   .exitOverride()
 
 // A command file declares its options here and loads what it works with when it runs: `--help` stays quick.
-for (const add of [addAgent, addPlan, addResolve, addImport, addStatus, addCrds]) add(program)
+for (const add of [addAgent, addPlan, addResolve, addNetworkPlan, addImport, addStatus, addCrds]) add(program)
 for (const command of program.commands) {
   command
     .helpOption('-h, --help', 'Print this help')

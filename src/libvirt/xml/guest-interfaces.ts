@@ -2,7 +2,9 @@
  * The interfaces of a guest's definition as anybody may have written it, and what of each our model has no word for. Slower than
  * `domain.ts`, and blind to nothing: for taking interfaces over, where what is left out would be lost.
  */
+import { withOwners } from '../../core/adoption.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
+import { marksInDomain } from './adoption-marks.ts'
 import { buildXml, childOf, element, isElement, parseXml, type XmlElement, XmlError } from './document.ts'
 import { readInterface, renderInterface } from './interface.ts'
 
@@ -29,13 +31,19 @@ export function readWrittenGuest(xml: string): WrittenGuest {
   const name = textOf(domain, 'name')
   if (name === undefined) throw new XmlError('no definition of a guest: it has no <name>')
   const devices = childOf(domain, 'devices') ?? element('devices')
+  const interfaces = elementsOf(devices)
+    .filter((device) => device.name === 'interface')
+    .map((device, n) => toInterface(device, n + 1))
+  const owned = withOwners(interfaces.filter(isUnderstood), marksInDomain(xml))
   return {
     name,
     uuid: textOf(domain, 'uuid')?.toLowerCase(),
-    interfaces: elementsOf(devices)
-      .filter((device) => device.name === 'interface')
-      .map((device, n) => toInterface(device, n + 1)),
+    interfaces: interfaces.map((each) => (isUnderstood(each) ? owned.shift()! : each)),
   }
+}
+
+function isUnderstood(of: WrittenInterface): of is WrittenInterface & { definition: InterfaceDefinition } {
+  return of.definition !== undefined
 }
 
 function toInterface(written: XmlElement, number: number): WrittenInterface {
@@ -66,7 +74,8 @@ function* unsaid(written: XmlElement, said: XmlElement | undefined, path: string
   const seen: Record<string, number> = {}
   for (const node of written.children) {
     if (!isElement(node)) {
-      if (typeof node === 'string') yield `${path || 'interface'}: holds text, ${JSON.stringify(node)}`
+      if (typeof node === 'string' && node.trim() !== '')
+        yield `${path || 'interface'}: holds text, ${JSON.stringify(node)}`
       continue
     }
     const place = seen[node.name] ?? 0

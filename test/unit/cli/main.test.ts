@@ -7,21 +7,27 @@ import { parseAllDocuments } from 'yaml'
 import { crdFiles } from '../../../src/api/crd.ts'
 import { main, patchbay } from './patchbay.ts'
 
-test('--help names every command with what it does, and each command has its own', () => {
+const commands = ['agent', 'plan', 'resolve', 'network-plan', 'import', 'status', 'crds']
+
+test('--help names every command with what it does', () => {
   const { code, out } = patchbay('--help')
   expect(code).toBe(0)
-  for (const command of ['agent', 'resolve', 'import', 'status', 'crds']) {
-    expect(out).toMatch(new RegExp(`^  ${command} .*[a-z]`, 'm'))
-    const help = patchbay(command, '--help')
-    expect(help.code).toBe(0)
-    expect(help.out).toMatch(new RegExp(`^Usage: patchbay ${command} `))
-    expect(help.error).toBe('')
-  }
+  for (const command of commands) expect(out).toMatch(new RegExp(`^  ${command} .*[a-z]`, 'm'))
+})
+
+test.each(commands)('%s has a help of its own', (command) => {
+  const help = patchbay(command, '--help')
+  expect(help.code).toBe(0)
+  expect(help.out).toMatch(new RegExp(`^Usage: patchbay ${command} `))
+  expect(help.error).toBe('')
 })
 
 describe('a usage error exits with 1, says what is wrong and names the right use', () => {
   const cases: [string[], RegExp][] = [
-    [['statu'], /unknown command 'statu'[\s\S]*Commands: agent, plan, resolve, import, status, crds/],
+    [
+      ['statu'],
+      /unknown command 'statu'[\s\S]*Commands: agent, plan, resolve, network-plan, import, status, crds/,
+    ],
     [['status', 'extra'], /too many arguments[\s\S]*usage: patchbay status /],
     [['status', '-o', 'xml'], /Allowed choices are table, json, yaml[\s\S]*usage: patchbay status /],
     [['status', '--state'], /argument missing[\s\S]*usage: patchbay status /],
