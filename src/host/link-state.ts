@@ -2,7 +2,7 @@
  * One link as sysfs shows it at this moment: no process, no netlink, below 0.1 ms. For reading back what was just changed;
  * synchronous, because a trip through the thread pool costs more than the read.
  */
-import { readdirSync, readFileSync, readlinkSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, readlinkSync } from 'node:fs'
 import { basename } from 'node:path'
 
 export interface LinkState {
@@ -15,29 +15,39 @@ export interface LinkState {
   lower?: string
 }
 
-/** Undefined when there is no link of this name, or it went away while it was read. */
-export function readLink(name: string): LinkState | undefined {
+/**
+ * Undefined when there is no link of this name, or it went away while it was read. `expectedLower`: where it is to be; it is looked for
+ * there first, since listing all that sysfs has of a link takes as long as everything else here.
+ */
+export function readLink(name: string, expectedLower?: string): LinkState | undefined {
   if (!isLinkName(name)) return undefined
   const link = `/sys/class/net/${name}`
   try {
-    const entries = readdirSync(link)
     const index = Number(read(`${link}/ifindex`))
     // Equal unless something is below it: a bridge has its ports as lower links too, and a veth its peer's index here.
     const stacked = Number(read(`${link}/iflink`)) !== index
-    const lower = stacked ? entries.find((entry) => entry.startsWith('lower_')) : undefined
+    const lower = stacked ? lowerOf(link, expectedLower) : undefined
     // Looked for before it is read: a file that isn't there costs more than one that is.
-    const master = entries.includes('master') ? target(`${link}/master`) : undefined
-    const isolated = entries.includes('brport') ? readIfThere(`${link}/brport/isolated`) : undefined
+    const master = existsSync(`${link}/master`) ? target(`${link}/master`) : undefined
+    const isolated = existsSync(`${link}/brport`) ? readIfThere(`${link}/brport/isolated`) : undefined
     return {
       index,
       ...(master !== undefined && { master }),
       ...(isolated !== undefined && { isolated: isolated === '1' }),
-      ...(lower !== undefined && { lower: lower.slice('lower_'.length) }),
+      ...(lower !== undefined && { lower }),
     }
   } catch (error) {
     if (isGone(error)) return undefined
     throw error
   }
+}
+
+function lowerOf(link: string, expected: string | undefined): string | undefined {
+  if (expected !== undefined && isLinkName(expected) && existsSync(`${link}/lower_${expected}`))
+    return expected
+  return readdirSync(link)
+    .find((entry) => entry.startsWith('lower_'))
+    ?.slice('lower_'.length)
 }
 
 /** Bytes; undefined when there is no link of this name. */

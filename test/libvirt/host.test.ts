@@ -50,8 +50,8 @@ async function inHost<T>(code: string, before: readonly string[] = []): Promise<
 const readLinks = async () =>
   new Map((await inHost<Link[]>('result = await readLinks(signal)')).map((link) => [link.name, link]))
 
-const readLink = (name: string) =>
-  inHost<LinkState | null>(`result = readLink(${JSON.stringify(name)}) ?? null`)
+const readLink = (...args: [name: string, expectedLower?: string]) =>
+  inHost<LinkState | null>(`result = readLink(...${JSON.stringify(args)}) ?? null`)
 
 const index = async (name: string) => Number(await host.run(`cat "/sys/class/net/${name}/ifindex"`))
 
@@ -236,6 +236,9 @@ describe('one link', () => {
       index: await index('mt-one'),
       lower: 'one1',
     })
+    for (const expected of ['one1', 'one0', '../mt-one']) {
+      expect(await readLink('mt-one', expected), expected).toMatchObject({ lower: 'one1' })
+    }
     await host.run('bridge link set dev one0 isolated off')
     expect(await readLink('one0')).toMatchObject({ isolated: false })
     await host.run('ip link set mt-one down; ip link set one0 nomaster')

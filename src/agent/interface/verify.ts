@@ -24,7 +24,7 @@ export async function verifyOnHost(
   const { device } = live
   // Neither of these has a link of its own on the host.
   if (!device || ['user', 'vhostuser', 'vdpa', 'hostdev'].includes(port.kind)) return []
-  const link = readLink(device)
+  const link = readLink(device, port.kind === 'direct' ? port.dev : undefined)
   if (!link) {
     return [
       `libvirt names the link ${device}, which the host does not have: somebody removed it. Restart the guest, or remove the interface and make it anew`,
