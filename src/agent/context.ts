@@ -6,6 +6,7 @@ import { readCapabilities } from '../libvirt/capabilities.ts'
 import type { LibvirtClient } from '../libvirt/client.ts'
 import type { Key, Store } from '../store/store.ts'
 import { Guests } from './guest.ts'
+import { AdoptionMarks } from './interface/adoption-marks.ts'
 import { PortLedger } from './port-ledger.ts'
 import { Wakes } from './wakes.ts'
 
@@ -18,6 +19,7 @@ export interface Context {
   store: Store
   ledger: PortLedger
   macvtapModes: MacvtapModes
+  adoptionMarks: AdoptionMarks
   wakes: Wakes
   /** Has a look at these keys soon. */
   wake(keys: Iterable<Key>): void
@@ -37,6 +39,7 @@ export function createContext({
     guests,
     store,
     macvtapModes: new MacvtapModes(),
+    adoptionMarks: new AdoptionMarks(libvirt),
     ledger: new PortLedger(libvirt, guests, store, host.name),
     wakes: new Wakes(store, host.name),
     wake,

@@ -1,6 +1,7 @@
 /** The ledger at work: reads its witnesses afresh and hands out one port at a time. */
 import PQueue from 'p-queue'
 import type { GuestInterface } from '../api/guest-interface.ts'
+import { type AdoptionMark, withOwners } from '../core/adoption.ts'
 import type { InterfaceDefinition } from '../core/definition.ts'
 import { nameOf } from '../core/identity.ts'
 import { deviceOf, isExclusive, type Use, usesOf } from '../core/ledger.ts'
@@ -13,8 +14,17 @@ import { UsesByDevice } from '../core/uses-by-device.ts'
 import { readLinks } from '../host/links.ts'
 import { virtualFunctions } from '../host/virtual-functions.ts'
 import type { LibvirtClient } from '../libvirt/client.ts'
+import type { Domain } from '../libvirt/xml/domain.ts'
 import type { Store } from '../store/store.ts'
-import type { Guests } from './guest.ts'
+import type { Guests, ObservedGuest } from './guest.ts'
+
+/** An interface that is being taken over: in this guest's definitions it is ours, though no mark says so yet. */
+export interface TakenOver {
+  /** UUID of the guest. */
+  guest: string
+  live?: AdoptionMark
+  saved?: AdoptionMark
+}
 
 export interface LedgerView {
   uses: Use[]
@@ -46,9 +56,10 @@ export class PortLedger {
     plug: Plug,
     record: (port: Port) => Promise<void>,
     signal: AbortSignal,
+    takenOver?: TakenOver,
   ): Promise<{ port: Port } | { refusal: Refusal }> {
     return this.#turns.add(async () => {
-      const chosen = await this.choose(resource, plug, signal)
+      const chosen = await this.choose(resource, plug, signal, takenOver)
       if ('port' in chosen) await record(chosen.port)
       return chosen
     })
@@ -59,9 +70,10 @@ export class PortLedger {
     resource: GuestInterface,
     plug: Plug,
     signal: AbortSignal,
+    takenOver?: TakenOver,
   ): Promise<{ port: Port } | { refusal: Refusal }> {
     if (plug.kind === 'fixed' && deviceOf(plug.port) === undefined) return { port: plug.port }
-    const { uses, links } = await this.view(signal)
+    const { uses, links } = await this.view(signal, { takenOver })
     const self = nameOf(resource)
     if (plug.kind === 'fixed') return ownSource(plug.port, resource, uses, self)
     const pool = await this.withVirtualFunctions(plug)
@@ -74,7 +86,10 @@ export class PortLedger {
   }
 
   /** Reads all witnesses. `without`: leaves out what status records for this interface, to see who else speaks of it. */
-  async view(signal: AbortSignal, without?: string): Promise<LedgerView> {
+  async view(
+    signal: AbortSignal,
+    { without, takenOver }: { without?: string; takenOver?: TakenOver } = {},
+  ): Promise<LedgerView> {
     // The links first: a macvtap that is made while the definitions are read must not look like nobody's.
     const links = await readLinks(signal)
     const domains = await this.#libvirt.listDomains({ signal })
@@ -85,7 +100,7 @@ export class PortLedger {
     const witnesses = guests.map(({ ref, live, saved }) => ({
       name: ref.name,
       uuid: ref.uuid,
-      ...witnessOf([live, saved]),
+      ...witnessOf({ live, saved }, takenOver?.guest === ref.uuid ? takenOver : {}),
     }))
     return {
       uses: usesOf({ guests: witnesses, links, recorded, belonging: resources.map(belongingOf) }),
@@ -125,16 +140,18 @@ export class PortLedger {
   }
 }
 
-function witnessOf(
-  definitions: (
-    | { interfaces: { definition: InterfaceDefinition }[]; assignedDevices: string[] }
-    | undefined
-  )[],
-) {
+function witnessOf({ live, saved }: Pick<ObservedGuest, 'live' | 'saved'>, marks: Omit<TakenOver, 'guest'>) {
+  const ofLive = definitionsOf(live, marks.live)
   return {
-    interfaces: definitions.flatMap((each) => each?.interfaces.map(({ definition }) => definition) ?? []),
-    assignedDevices: definitions.flatMap((each) => each?.assignedDevices ?? []),
+    interfaces: [...ofLive, ...definitionsOf(saved, marks.saved)],
+    live: ofLive,
+    assignedDevices: [...(live?.assignedDevices ?? []), ...(saved?.assignedDevices ?? [])],
   }
+}
+
+function definitionsOf(domain: Domain | undefined, mark: AdoptionMark | undefined): InterfaceDefinition[] {
+  const interfaces = domain?.interfaces ?? []
+  return (mark ? withOwners(interfaces, [mark]) : interfaces).map(({ definition }) => definition)
 }
 
 function recordOf(resource: GuestInterface, hostName: string, without: string | undefined) {

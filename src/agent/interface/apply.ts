@@ -1,6 +1,6 @@
 /** Carries out the steps of a plan, in order. Each is safe to repeat, and each boundary is a line in the log. */
 import { type ChangeStep, changed, type Step } from '../../core/change-plan.ts'
-import type { InterfaceDefinition } from '../../core/definition.ts'
+import type { EffectiveDefinition, InterfaceDefinition } from '../../core/definition.ts'
 import { isPciAddressTaken } from '../../libvirt/xml/domain.ts'
 import { renderInterface } from '../../libvirt/xml/interface.ts'
 import type { Application } from './application.ts'
@@ -28,7 +28,7 @@ export class GuestNotReleasing extends Error {
 export async function apply(
   steps: Step[],
   observed: Observed,
-  effective: InterfaceDefinition,
+  effective: EffectiveDefinition,
   to: Application,
 ): Promise<void> {
   const made: LiveChange[] = []
@@ -45,7 +45,7 @@ async function change(
   step: ChangeStep,
   made: LiveChange[],
   observed: Observed,
-  effective: InterfaceDefinition,
+  effective: EffectiveDefinition,
   to: Application,
 ): Promise<void> {
   const { context, signal } = to
@@ -55,10 +55,11 @@ async function change(
   const next = step.target === 'live' && before && { step, before, after: changed(before, effective, step) }
   try {
     if (next && live) {
-      await changeLive(next, { guest, xml: live.xml }, context.libvirt, signal)
+      await changeLive(next, { guest, xml: live.xml }, context, signal)
       made.push(next)
     } else {
-      const xml = renderInterface(effective, saved?.xml)
+      // Whoever gave it an alias knows it by that; one of ours has ours already.
+      const xml = renderInterface({ ...(effective.asSaved ?? effective), alias: undefined }, saved?.xml)
       await context.libvirt.updateDevice(guest, xml, { live: false, saved: true }, { signal })
     }
   } catch (error) {
@@ -69,7 +70,7 @@ async function change(
 async function plug(
   step: Step & { action: 'Attach' | 'Detach' },
   observed: Observed,
-  effective: InterfaceDefinition,
+  effective: EffectiveDefinition,
   to: Application,
 ): Promise<void> {
   const { libvirt } = to.context
@@ -78,10 +79,11 @@ async function plug(
   const present = observed[step.target]
   if (step.action === 'Attach') {
     // A saved one in whose place another comes hands on what our model has no word for.
+    const wanted = effective.asSaved ?? effective
     const xml =
       step.target === 'saved'
-        ? renderInterface(await withAddressOfLive(effective, to), present?.xml)
-        : renderInterface(effective)
+        ? renderInterface(await withAddressOfLive(wanted, to), present?.xml)
+        : renderInterface(wanted)
     return libvirt.attachDevice(ref, xml, scope, { signal: to.signal })
   }
   // Named by all that libvirt shows of it: its MAC alone may stand twice. libvirt waits up to 5 s for the guest's answer.

@@ -3,8 +3,9 @@ import type { ChangeStep } from '../../core/change-plan.ts'
 import { plugged } from '../../core/change-table.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import { readOpenVswitchPort, removeOpenVswitchPort } from '../../host/open-vswitch.ts'
-import type { DomainRef, LibvirtClient } from '../../libvirt/client.ts'
+import type { DomainRef } from '../../libvirt/client.ts'
 import { renderInterface } from '../../libvirt/xml/interface.ts'
+import type { Context } from '../context.ts'
 
 export interface LiveChange {
   step: ChangeStep
@@ -22,19 +23,31 @@ export interface LiveInterface {
 export async function changeLive(
   { step, before, after }: LiveChange,
   { guest, xml }: LiveInterface,
-  libvirt: LibvirtClient,
+  { libvirt, capabilities }: Pick<Context, 'libvirt' | 'capabilities'>,
   signal: AbortSignal,
 ): Promise<void> {
   const device = after.device ?? ''
   const setRates = () => libvirt.setBandwidth(guest, device, after.settings.bandwidth, { signal })
   // An update leaves QoS and policing on Open vSwitch where a rate goes (libvirt 9.0), and counts a floor twice.
   if (isOfRates(step)) return setRates()
-  await libvirt.updateDevice(guest, renderInterface(after, xml), { live: true, saved: false }, { signal })
+  const { updateAsNetwork } = await capabilities()
+  const update = renderInterface(updateAsNetwork ? asNetwork(after) : after, xml)
+  await libvirt.updateDevice(guest, update, { live: true, saved: false }, { signal })
   const onOpenVswitch = [before, after].some((each) => plugged(each).switch === 'openvswitch')
   if (step.action !== 'Reattach' || !onOpenVswitch) return
   await removeStalePort(device, before, after, signal)
   // They stood on the port that is gone.
   if (after.settings.bandwidth) await setRates()
+}
+
+/**
+ * A device that libvirt itself took from a pool: given as what it was resolved to, libvirt from 10.8 on would give it back to the pool, for the
+ * next guest to take. An older one takes it only as its live definition shows it.
+ */
+function asNetwork(definition: InterfaceDefinition): InterfaceDefinition {
+  const { port, portId, network, ...rest } = definition
+  if (port.kind !== 'direct' || portId === undefined || network === undefined) return definition
+  return { ...rest, port: { kind: 'network', network } }
 }
 
 export function isOfRates({ fields }: ChangeStep): boolean {

@@ -1,7 +1,8 @@
 /** Everything that a pass over an interface decides by, read afresh from libvirt. */
 import type { GuestInterface } from '../../api/guest-interface.ts'
-import { aliasOf, namespaceOf } from '../../core/identity.ts'
-import type { Domain, DomainInterface } from '../../libvirt/xml/domain.ts'
+import { type AdoptionMark, findInterface } from '../../core/adoption.ts'
+import type { Refusal } from '../../core/refusal.ts'
+import type { DomainInterface } from '../../libvirt/xml/domain.ts'
 import type { Context } from '../context.ts'
 import type { ObservedGuest } from '../guest.ts'
 
@@ -9,21 +10,36 @@ export interface Observed {
   guest: ObservedGuest
   live?: DomainInterface
   saved?: DomainInterface
+  /** Somebody else made it, and we have taken it over or are to. */
+  adopted: boolean
+  /** To be written into the guest's metadata before anything is changed. */
+  toMark?: { live?: AdoptionMark; saved?: AdoptionMark }
+  /** Nobody can tell which interface of the guest is meant. */
+  conflict?: Refusal
 }
 
-/** The guest that the interface names, and the interface in it as far as it is there; undefined when there is no such guest. */
+/**
+ * The guest that the interface names, and the interface in it as far as it is there; undefined when there is no such guest.
+ * `adopts`: also one that its manifest wants to take over and that is not marked as ours yet.
+ */
 export async function gather(
   context: Context,
   resource: GuestInterface,
   signal: AbortSignal,
+  { adopts = false }: { adopts?: boolean } = {},
 ): Promise<Observed | undefined> {
   const guest = await findGuest(context, resource, signal)
   if (!guest) return undefined
-  const alias = aliasOf(namespaceOf(resource), resource.metadata.name)
+  const live = guest.live && findInterface(guest.live, resource, adopts)
+  const saved = guest.saved && findInterface(guest.saved, resource, adopts)
+  const conflict = live?.conflict ?? saved?.conflict
   return {
     guest,
-    live: guest.live && withAlias(guest.live, alias),
-    saved: guest.saved && withAlias(guest.saved, alias),
+    live: live?.found,
+    saved: saved?.found,
+    adopted: (live?.adopted || saved?.adopted) ?? false,
+    ...((live?.toMark || saved?.toMark) && { toMark: { live: live?.toMark, saved: saved?.toMark } }),
+    ...(conflict && { conflict }),
   }
 }
 
@@ -44,9 +60,4 @@ async function findGuest(
   if (!name) return undefined
   const ref = await libvirt.domainByName(name, { signal })
   return ref && guests.read(ref, signal)
-}
-
-/** Looks at the text first: a guest may have many interfaces, and parsing is what costs. */
-function withAlias(domain: Domain, alias: string): DomainInterface | undefined {
-  return domain.interfaces.find((each) => each.xml.includes(alias) && each.definition.alias === alias)
 }

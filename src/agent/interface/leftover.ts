@@ -25,7 +25,7 @@ export function leftoverIn(
 /** Only when nobody is plugging the interface in at this moment: libvirt makes the macvtap before a definition shows it. */
 export async function clearLeftover(context: Context, work: Work): Promise<void> {
   const { resource, log, signal } = work
-  const leftover = leftoverIn(await context.ledger.view(signal, nameOf(resource)), context, work)
+  const leftover = leftoverIn(await context.ledger.view(signal, { without: nameOf(resource) }), context, work)
   if (!leftover) return
   await removeLink(leftover.name, 'macvtap', signal)
   log.warn({ link: leftover.name, device: leftover.lower }, 'removed a macvtap that libvirt left behind')

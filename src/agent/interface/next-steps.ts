@@ -1,6 +1,6 @@
 /** The steps that an interface is to be brought in sync by, as far as nothing stands in the way. */
 import type { Step } from '../../core/change-plan.ts'
-import type { InterfaceDefinition } from '../../core/definition.ts'
+import type { EffectiveDefinition } from '../../core/definition.ts'
 import type { Context } from '../context.ts'
 import type { Observed } from './gather.ts'
 import { plugObstacle } from './obstacle.ts'
@@ -18,7 +18,7 @@ export async function nextSteps(
   context: Context,
   work: Work,
   observed: Observed,
-  effective: InterfaceDefinition,
+  effective: EffectiveDefinition,
 ): Promise<NextSteps | undefined> {
   const { report, signal } = work
   const plan = planFor(work, observed, effective, await context.capabilities())

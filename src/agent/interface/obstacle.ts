@@ -1,7 +1,7 @@
 /** What stands in the way of plugging an interface in, or into another bridge, seen before libvirt is asked. */
 import type { ChangePlan, Target } from '../../core/change-plan.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
-import { interfaceOfAlias } from '../../core/identity.ts'
+import { ownerOf } from '../../core/identity.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import { readLink } from '../../host/link-state.ts'
 import type { LibvirtClient } from '../../libvirt/client.ts'
@@ -38,17 +38,17 @@ function macConflict(
   { settings }: InterfaceDefinition,
 ): Refusal | undefined {
   const others = into.flatMap((target) => guest[target]?.interfaces ?? [])
-  // Several of ours may have one address: each is known by its alias.
+  // Several of ours may have one address: each is known by its alias or mark.
   const same = others.some(
-    ({ definition }) => definition.settings.mac === settings.mac && !interfaceOfAlias(definition.alias),
+    ({ definition }) => definition.settings.mac === settings.mac && !ownerOf(definition),
   )
   if (!same) return undefined
   return {
     reason: 'MacConflict',
     field: 'mac',
     message:
-      `mac: guest ${guest.ref.name} has another interface with ${settings.mac}, which is not ours; this version takes over none. ` +
-      'Give one of them another address, or remove the other',
+      `mac: guest ${guest.ref.name} has another interface with ${settings.mac}, which is not ours. ` +
+      'Set adopt: true to take it over, give one of them another address, or remove the other',
   }
 }
 

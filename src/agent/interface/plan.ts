@@ -2,11 +2,13 @@
 import type { GuestInterface } from '../../api/guest-interface.ts'
 import { type ChangePlan, planChange } from '../../core/change-plan.ts'
 import type { ChangeCapabilities } from '../../core/change-table.ts'
-import type { InterfaceDefinition } from '../../core/definition.ts'
+import type { EffectiveDefinition } from '../../core/definition.ts'
 import { aliasOf, namespaceOf } from '../../core/identity.ts'
+import { ownPortGroup } from '../../core/network-definition.ts'
 import type { Port } from '../../core/port.ts'
 import type { Resolved } from '../../core/resolve.ts'
 import type { Observed } from './gather.ts'
+import type { KeptNetwork } from './kept-network.ts'
 import type { Report } from './report.ts'
 import type { Work } from './work.ts'
 
@@ -15,21 +17,19 @@ export function definitionOf(
   resource: GuestInterface,
   { effective }: Resolved,
   port: Port,
-): InterfaceDefinition {
+  kept?: KeptNetwork,
+): EffectiveDefinition {
+  const alias = aliasOf(namespaceOf(resource), resource.metadata.name)
+  const own = { port, settings: effective, alias }
+  if (kept?.asSaved) return { ...own, asSaved: { ...kept.asSaved, alias } }
   // An empty group of ours keeps libvirt from merging the network's default one.
-  const portGroup = port.kind === 'network' ? { portGroup: 'patchbay' } : {}
-  return {
-    port,
-    settings: effective,
-    alias: aliasOf(namespaceOf(resource), resource.metadata.name),
-    ...portGroup,
-  }
+  return port.kind === 'network' ? { ...own, portGroup: ownPortGroup } : own
 }
 
 export function planFor(
   { resource }: Work,
   { guest, live, saved }: Observed,
-  effective: InterfaceDefinition,
+  effective: EffectiveDefinition,
   capabilities: ChangeCapabilities,
 ): ChangePlan {
   return planChange({

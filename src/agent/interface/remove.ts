@@ -1,12 +1,12 @@
 /** Removal: unplugged, seen to be gone by libvirt and by the kernel, and only then forgotten. */
 import { planRemoval } from '../../core/change-plan.ts'
-import { nameOf } from '../../core/identity.ts'
+import { nameOf, namespaceOf } from '../../core/identity.ts'
 import { deviceOf } from '../../core/ledger.ts'
 import { portFromStatus } from '../../core/port.ts'
 import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Context } from '../context.ts'
 import { apply, GuestNotReleasing } from './apply.ts'
-import { gather } from './gather.ts'
+import { gather, type Observed } from './gather.ts'
 import { clearLeftover, leftoverIn } from './leftover.ts'
 import type { Work } from './work.ts'
 
@@ -15,7 +15,10 @@ export const ASK_AGAIN_MS = 10_000
 
 export async function remove(context: Context, work: Work): Promise<Outcome> {
   const { resource, report, key } = work
-  if (resource.spec.deletionPolicy !== 'Retain') {
+  if (resource.spec.deletionPolicy === 'Retain') {
+    const observed = await gather(context, resource, work.signal)
+    if (observed) await eraseMarks(context, work, observed)
+  } else {
     const held = await unplug(context, work)
     if (held) {
       report.stopped('Bound', 'GuestNotReleasing', held)
@@ -35,6 +38,7 @@ export async function unplug(context: Context, work: Work): Promise<string | und
   const { resource, report, log, signal } = work
   const read = () => gather(context, resource, signal)
   const observed = await read()
+  if (observed?.conflict) return observed.conflict.message
   const definition = observed?.live?.definition ?? observed?.saved?.definition
   if (observed && definition) {
     const plan = planRemoval(observed)
@@ -48,7 +52,15 @@ export async function unplug(context: Context, work: Work): Promise<string | und
   }
   // Asked for before: by now libvirt has ended whatever an agent before this one may have begun.
   if (wasHeld(resource)) await clearLeftover(context, work)
-  return stillUsed(context, work)
+  const held = await stillUsed(context, work)
+  if (observed && !held) await eraseMarks(context, work, observed)
+  return held
+}
+
+/** Last of all: until then nothing else says whose the interface is. */
+async function eraseMarks(context: Context, { resource, signal }: Work, { guest }: Observed): Promise<void> {
+  const { name } = resource.metadata
+  await context.adoptionMarks.erase(guest, { namespace: namespaceOf(resource), name }, signal)
 }
 
 function wasHeld({ status }: Work['resource']): boolean {
@@ -60,7 +72,7 @@ async function stillUsed(context: Context, work: Work): Promise<string | undefin
   const { port } = work.report.facts
   if (!port || port.hostName !== context.host.name || !deviceOf(portFromStatus(port))) return undefined
   const self = nameOf(work.resource)
-  const view = await context.ledger.view(work.signal, self)
+  const view = await context.ledger.view(work.signal, { without: self })
   const defined = view.uses.find(({ holder }) => holder.kind === 'interface' && holder.name === self)
   const left = defined?.holder.name ?? leftoverIn(view, context, work)?.name
   return (

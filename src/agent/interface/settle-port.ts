@@ -1,10 +1,12 @@
 /** The port of an interface: the one it holds, or a new one, written down before anything is touched. */
 import { isDeepStrictEqual } from 'node:util'
 import { anyPort, keepsPort } from '../../core/pool.ts'
-import { type Port, portFromStatus, portName, portText, portToStatus } from '../../core/port.ts'
+import { type Port, portFromStatus, portName, portText, portToStatus, samePort } from '../../core/port.ts'
 import type { Resolved } from '../../core/resolve.ts'
 import type { Context } from '../context.ts'
+import type { TakenOver } from '../port-ledger.ts'
 import type { Observed } from './gather.ts'
+import type { KeptNetwork } from './kept-network.ts'
 import { plugObstacle } from './obstacle.ts'
 import { definitionOf, planFor, sayRefused } from './plan.ts'
 import type { Work } from './work.ts'
@@ -15,10 +17,29 @@ export async function settlePort(
   work: Work,
   resolved: Resolved,
   observed: Observed,
+  kept?: KeptNetwork,
 ): Promise<Port | undefined> {
   const { resource, report, signal } = work
   const status = resource.status?.port
   const recorded = status && status.hostName === context.host.name ? portFromStatus(status) : undefined
+  const record = (port: Port, note = '') => {
+    report.facts.port = portToStatus(port, context.host.name)
+    delete report.facts.waitingSince
+    report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(port)}${note}`)
+    report.stopped('Synced', 'NotReached', 'About to be plugged', 'Unknown')
+    return report.write(context.store, true)
+  }
+  if (kept?.port) {
+    const note = kept.note ? `; ${kept.note}` : ''
+    if (recorded && samePort(recorded, kept.port)) {
+      report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(recorded)}${note}`)
+      return recorded
+    }
+    if (!(await isTakenOver(context, work, resolved, observed, kept.port, kept))) return undefined
+    await record(kept.port, note)
+    context.wake(context.wakes.ofPort())
+    return kept.port
+  }
   if (recorded && keepsPort(resolved.plug, recorded)) {
     const withdrawn = await context.ledger.isWithdrawn(recorded, resolved.plug)
     const note = withdrawn
@@ -27,24 +48,19 @@ export async function settlePort(
     report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(recorded)}${note}`)
     return recorded
   }
-  if (recorded && observed.guest.running && observed.live) {
+  const takenOver = takenOverIn(observed)
+  if ((recorded || takenOver) && observed.guest.running && observed.live) {
     // Another port may be out of reach for a running guest: seen before one is taken.
-    const candidate = await context.ledger.choose(resource, resolved.plug, signal)
+    const candidate = await context.ledger.choose(resource, resolved.plug, signal, takenOver)
     // Not even when all are held is it to wait for one that it cannot be given.
     const port = 'port' in candidate ? candidate.port : anyPort(resolved.plug)
-    if (port && !(await isWithinReach(context, work, resolved, observed, port))) {
-      report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(recorded)}`)
+    if (port && !(await isWithinReach(context, work, resolved, observed, port, kept))) {
+      const held = recorded ?? observed.live.definition.port
+      report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(held)}`)
       return undefined
     }
   }
-  const record = (port: Port) => {
-    report.facts.port = portToStatus(port, context.host.name)
-    delete report.facts.waitingSince
-    report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(port)}`)
-    report.stopped('Synced', 'NotReached', 'About to be plugged', 'Unknown')
-    return report.write(context.store, true)
-  }
-  const allocated = await context.ledger.allocate(resource, resolved.plug, record, signal)
+  const allocated = await context.ledger.allocate(resource, resolved.plug, record, signal, takenOver)
   if ('port' in allocated) {
     work.log.info({ port: portName(allocated.port) }, 'port recorded')
     context.wake(context.wakes.ofPort())
@@ -55,6 +71,30 @@ export async function settlePort(
   return undefined
 }
 
+/** What libvirt gave a running guest is recorded once nothing else of the interface stands in the way of taking it over. */
+async function isTakenOver(
+  context: Context,
+  work: Work,
+  resolved: Resolved,
+  observed: Observed,
+  port: Port,
+  kept: KeptNetwork,
+): Promise<boolean> {
+  if (
+    !observed.toMark ||
+    !observed.live ||
+    (await isWithinReach(context, work, resolved, observed, port, kept))
+  )
+    return true
+  work.report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(observed.live.definition.port)}`)
+  return false
+}
+
+/** For the ledger: the interface is ours already, though nothing in the guest says so yet. */
+function takenOverIn({ guest, toMark }: Observed): TakenOver | undefined {
+  return toMark && { guest: guest.ref.uuid, ...toMark }
+}
+
 /** Whether a running guest can be plugged in there; else the report says why not. */
 async function isWithinReach(
   context: Context,
@@ -62,8 +102,9 @@ async function isWithinReach(
   resolved: Resolved,
   observed: Observed,
   port: Port,
+  kept?: KeptNetwork,
 ): Promise<boolean> {
-  const effective = definitionOf(work.resource, resolved, port)
+  const effective = definitionOf(work.resource, resolved, port, kept)
   const plan = planFor(work, observed, effective, await context.capabilities())
   if (plan.verdict === 'Refused') {
     sayRefused(work.report, plan)

@@ -1,5 +1,5 @@
 /** Plans, applies, and verifies what was applied. */
-import type { InterfaceDefinition } from '../../core/definition.ts'
+import type { EffectiveDefinition } from '../../core/definition.ts'
 import { portName } from '../../core/port.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
 import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
@@ -23,12 +23,13 @@ export async function bringInSync(
   context: Context,
   work: Work,
   before: Observed,
-  effective: InterfaceDefinition,
+  effective: EffectiveDefinition,
 ): Promise<Outcome | undefined> {
   const { resource, report, log, signal } = work
   const next = await nextSteps(context, work, before, effective)
   if (!next) return done
   const { steps, forNextBoot } = next
+  if (before.toMark && !(await takeOver(context, work, before, before.toMark))) return done
   const read = () => gather(context, resource, signal)
   let after: Observed | undefined = before
   if (steps.length > 0) {
@@ -51,11 +52,29 @@ export async function bringInSync(
   return after && verify(context, work, after, effective)
 }
 
+/** false when another interface of ours was faster, as the report says. */
+async function takeOver(
+  context: Context,
+  { report, log, signal }: Work,
+  { guest }: Observed,
+  marks: NonNullable<Observed['toMark']>,
+): Promise<boolean> {
+  const other = await context.adoptionMarks.write(guest, marks, signal)
+  if (!other) {
+    log.info('interface taken over')
+    return true
+  }
+  delete report.facts.port
+  const message = `mac: the interface of guest ${guest.ref.name} with ${other.mac} was taken over by ${other.namespace}/${other.name}. Leave it to that manifest, or remove it there first`
+  report.refused('Synced', [{ reason: 'MacConflict', field: 'mac', message }])
+  return false
+}
+
 async function verify(
   context: Context,
   work: Work,
   after: Observed,
-  effective: InterfaceDefinition,
+  effective: EffectiveDefinition,
 ): Promise<Outcome> {
   const { report } = work
   const left = planFor(work, after, effective, await context.capabilities())

@@ -1,13 +1,15 @@
 /** What an interface is to become on this host: from its guest to the definition that it shall have, stage by stage. */
 import type { GuestInterface } from '../../api/guest-interface.ts'
-import type { InterfaceDefinition } from '../../core/definition.ts'
+import type { EffectiveDefinition } from '../../core/definition.ts'
 import type { HostIdentity } from '../../core/host-selector.ts'
 import { namespaceOf } from '../../core/identity.ts'
 import { notOwned } from '../../core/ownership.ts'
 import { type Resolved, resolve } from '../../core/resolve.ts'
+import type { KeptIDs } from '../../core/virtual-port.ts'
 import type { Context } from '../context.ts'
 import { gather, type Observed } from './gather.ts'
 import { readHostFacts } from './host-facts.ts'
+import { keptNetwork } from './kept-network.ts'
 import { definitionOf } from './plan.ts'
 import { settlePort } from './settle-port.ts'
 import type { Work } from './work.ts'
@@ -16,9 +18,9 @@ import type { Work } from './work.ts'
 export async function targetOf(
   context: Context,
   work: Work,
-): Promise<{ observed: Observed; effective: InterfaceDefinition } | undefined> {
+): Promise<{ observed: Observed; effective: EffectiveDefinition } | undefined> {
   const { resource, report, signal } = work
-  const observed = await gather(context, resource, signal)
+  const observed = await gather(context, resource, signal, { adopts: true })
   if (!observed) {
     sayGuestNotFound(work)
     return undefined
@@ -31,6 +33,10 @@ export async function targetOf(
     report.refused('Bound', [refusal])
     return undefined
   }
+  if (observed.conflict) {
+    report.refused('Bound', [observed.conflict])
+    return undefined
+  }
   report.reached('Bound', 'GuestFound', `Guest ${guest.ref.name} is on host ${context.host.name}`)
 
   const resolved = resolve({
@@ -40,6 +46,7 @@ export async function targetOf(
     portGroups: context.store.list('PortGroup'),
     host: context.host,
     facts: await readHostFacts(context, resource, guest, signal),
+    ...(observed.adopted && { keptIDs: keptIDs(resource, observed) }),
   })
   if ('refusals' in resolved) {
     // It can take no device as it is: it must not keep one from those behind it.
@@ -52,8 +59,21 @@ export async function targetOf(
   report.facts.mac = resolved.effective.mac
   report.reached('Resolved', 'Resolved', unusedText(resolved))
 
-  const port = await settlePort(context, work, resolved, observed)
-  return port && { observed, effective: definitionOf(resource, resolved, port) }
+  const kept = await keptNetwork(context, work, resolved, observed)
+  if (kept && 'refusal' in kept) {
+    report.refused('PortAllocated', [kept.refusal])
+    return undefined
+  }
+  const port = await settlePort(context, work, resolved, observed, kept)
+  return port && { observed, effective: definitionOf(resource, resolved, port, kept) }
+}
+
+/** Nobody who makes ids up for an interface makes them up anew: they are those of the running guest, or as they were last seen. */
+function keptIDs({ status }: GuestInterface, { live, saved }: Observed): KeptIDs {
+  const seen = [live?.definition.settings, saved?.definition.settings, status?.effective]
+  const [instanceID] = seen.flatMap((settings) => settings?.virtualPort?.instanceID ?? [])
+  const [interfaceID] = seen.flatMap((settings) => settings?.virtualPort?.interfaceID ?? [])
+  return { instanceID, interfaceID }
 }
 
 export function isPinnedElsewhere({ spec }: GuestInterface, host: HostIdentity): boolean {

@@ -62,7 +62,7 @@ export async function undone(
   if (observed.live) {
     const live = { guest: observed.guest.ref, xml: observed.live.xml }
     const back = ({ step, before, after }: LiveChange) =>
-      changeLive({ step, before: after, after: before }, live, context.libvirt, signal)
+      changeLive({ step, before: after, after: before }, live, context, signal)
     if (failed) await attempt(() => undoFailed(failed, back, signal))
     for (const change of made.toReversed()) await attempt(() => back(change))
   }
