@@ -13,7 +13,7 @@ import type { Key, Store } from '../store/store.ts'
 import { createContext } from './context.ts'
 import { interfaceReconciler } from './interface/reconcile.ts'
 import { inventoryReconciler } from './inventory.ts'
-import { networkReconciler } from './network/reconcile.ts'
+import { networkReconciler, portGroupReconciler } from './network/reconcile.ts'
 
 export interface AgentOptions {
   /** Directory of manifests. */
@@ -76,7 +76,7 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
   const reconcilers = {
     GuestInterface: interfaceReconciler(context),
     Network: networkReconciler(context),
-    PortGroup: networkReconciler(context),
+    PortGroup: portGroupReconciler(context),
     Host: inventoryReconciler(context),
     // Concerns interfaces, and has nothing of its own on a host.
     GuestGrant: async () => done,

@@ -7,6 +7,7 @@ import type { LibvirtClient } from '../libvirt/client.ts'
 import type { Key, Store } from '../store/store.ts'
 import { Guests } from './guest.ts'
 import { AdoptionMarks } from './interface/adoption-marks.ts'
+import { KnownNetworks } from './network/known-networks.ts'
 import { PortLedger } from './port-ledger.ts'
 import { Wakes } from './wakes.ts'
 
@@ -16,6 +17,7 @@ export interface Context {
   /** Of the libvirt that is connected. */
   capabilities(): Promise<Capabilities>
   guests: Guests
+  knownNetworks: KnownNetworks
   store: Store
   ledger: PortLedger
   macvtapModes: MacvtapModes
@@ -37,10 +39,11 @@ export function createContext({
     libvirt,
     capabilities: rememberedPerConnection(libvirt, () => readCapabilities(libvirt)),
     guests,
+    knownNetworks: new KnownNetworks(libvirt),
     store,
     macvtapModes: new MacvtapModes(),
     adoptionMarks: new AdoptionMarks(libvirt),
-    ledger: new PortLedger(libvirt, guests, store, host.name),
+    ledger: new PortLedger(libvirt, guests, store, host.name, wake),
     wakes: new Wakes(store, host.name),
     wake,
   }

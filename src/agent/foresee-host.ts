@@ -3,15 +3,17 @@ import { pino } from 'pino'
 import type { GuestInterface } from '../api/guest-interface.ts'
 import type { AnyResource } from '../api/kinds.ts'
 import type { Network } from '../api/network.ts'
+import { networkNameOf } from '../core/applicable.ts'
 import type { HostIdentity } from '../core/host-selector.ts'
 import { namespaceOf } from '../core/identity.ts'
-import { LibvirtClient } from '../libvirt/client.ts'
+import { type CallOptions, LibvirtClient, type NetworkRef } from '../libvirt/client.ts'
 import { ManifestSnapshot } from '../store/manifest-snapshot.ts'
 import { type Context, createContext } from './context.ts'
-import { type Foreseen, refusedBy } from './foreseen.ts'
+import type { Foreseen } from './foreseen.ts'
 import { foresee } from './interface/foresee.ts'
 import { Report } from './interface/report.ts'
-import { checkResource } from './network/check.ts'
+import { foreseeNetwork } from './network/foresee.ts'
+import type { NetworkWork } from './network/work.ts'
 
 export interface ForeseenResource extends Foreseen {
   resource: GuestInterface | Network
@@ -29,21 +31,37 @@ export async function foreseeHost(
   host: HostIdentity,
   options: { libvirt: string },
 ): Promise<ForeseenResource[]> {
-  const libvirt = new LibvirtClient({ socket: options.libvirt })
+  const libvirt = new ForeseenLibvirt({ socket: options.libvirt })
   try {
     await libvirt.connect(AbortSignal.timeout(CONNECTION_MS))
     const store = new ManifestSnapshot(objects)
     const context = createContext({ host, libvirt, store, wake: () => {} })
-    const foreseen: ForeseenResource[] = []
+    const foreseen = new Map<AnyResource, ForeseenResource>()
     for (const resource of objects) {
-      if (resource.kind === 'Network') foreseen.push({ resource, ...foreseeNetwork(context, resource) })
-      if (resource.kind === 'GuestInterface') {
-        foreseen.push({ resource, ...(await foreseeInterface(context, resource)) })
-      }
+      if (resource.kind !== 'Network') continue
+      foreseen.set(resource, { resource, ...(await foreseeNetwork(context, workOn(resource))) })
     }
-    return foreseen
+    // Only now: how a network stands is what all of them were asked about.
+    for (const { resource, verdict } of foreseen.values()) {
+      if (resource.kind === 'Network' && verdict === 'Attach')
+        libvirt.networksToRun.add(networkNameOf(resource))
+    }
+    for (const resource of objects) {
+      if (resource.kind !== 'GuestInterface') continue
+      foreseen.set(resource, { resource, ...(await foreseeInterface(context, resource)) })
+    }
+    return objects.flatMap((resource) => foreseen.get(resource) ?? [])
   } finally {
     await libvirt.close()
+  }
+}
+
+function workOn(network: Network): NetworkWork {
+  return {
+    key: { kind: 'Network', name: network.metadata.name },
+    network,
+    log: pino({ level: 'silent' }),
+    signal: new AbortController().signal,
   }
 }
 
@@ -58,10 +76,16 @@ function foreseeInterface(context: Context, resource: GuestInterface): Promise<F
   })
 }
 
-/** This version does nothing on a host for a Network itself. */
-function foreseeNetwork(context: Context, network: Network): Foreseen {
-  const { status, reason, message } = checkResource(network, context)
-  if (status === 'True') return { verdict: 'None', steps: [], differences: [] }
-  const field = reason === 'NetworkAmbiguous' ? 'networkName' : 'forward.mode'
-  return refusedBy([{ field, message }])
+/** libvirt as it is once the networks that are foreseen run: an interface is foreseen as what it becomes then. */
+class ForeseenLibvirt extends LibvirtClient {
+  readonly networksToRun = new Set<string>()
+
+  override async networkByName(name: string, options?: CallOptions): Promise<NetworkRef | undefined> {
+    const found = await super.networkByName(name, options)
+    return found ?? (this.networksToRun.has(name) ? { name, uuid: '' } : undefined)
+  }
+
+  override async networkIsActive(network: NetworkRef, options?: CallOptions): Promise<boolean> {
+    return this.networksToRun.has(network.name) || super.networkIsActive(network, options)
+  }
 }

@@ -2,6 +2,7 @@
 import type { HostStatus } from '../api/host.ts'
 import { networkNameOf, networksOn } from '../core/applicable.ts'
 import { versionText } from '../core/capabilities.ts'
+import { labelsOf, selects } from '../core/host-selector.ts'
 import { type Check, readiness } from '../core/interface-status.ts'
 import { socketOfNetwork } from '../core/plug.ts'
 import { poolStatus } from '../core/pool-status.ts'
@@ -39,9 +40,38 @@ async function takeInventory(context: Context, signal: AbortSignal): Promise<Hos
     qemuVersion: versionText(capabilities.qemu),
     capabilities: Object.entries(capabilities).flatMap(([name, can]) => (can === true ? [name] : [])),
     guests: view.guests,
+    networks: networks(context),
     pools: await pools(context, view),
   }
 }
+
+/** As the last pass over each found it. */
+function networks({ store, host }: Context): HostStatus['networks'] {
+  const labels = labelsOf(host)
+  return store
+    .list('Network')
+    .flatMap((network) => {
+      const { metadata, spec, status } = network
+      const ready = status?.conditions?.find(({ type }) => type === 'Ready')
+      const isHere = selects(spec.hostSelector, labels) || ready?.reason === 'NetworkInUse'
+      if (!isHere || !ready) return []
+      const inSync = ready.status === 'True'
+      return [
+        {
+          name: networkNameOf(network),
+          objectName: metadata.name,
+          observedGeneration: status?.observedGeneration ?? -1,
+          inSync,
+          restartRequired: ready.reason === 'RestartRequired',
+          ...(!inSync && { message: ready.message.slice(0, maxMessage) }),
+        },
+      ]
+    })
+    .sort((a, b) => (a.objectName < b.objectName ? -1 : 1))
+}
+
+/** Characters. */
+const maxMessage = 8_192
 
 async function pools(context: Context, { uses, links }: LedgerView) {
   const names = new Set(context.store.list('Network').map(networkNameOf))

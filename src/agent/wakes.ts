@@ -1,5 +1,7 @@
 /** Which keys an event concerns. What is remembered here wakes keys and decides nothing. */
 import type { GuestInterface } from '../api/guest-interface.ts'
+import type { Network } from '../api/network.ts'
+import { networkNameOf } from '../core/applicable.ts'
 import { nameOf } from '../core/identity.ts'
 import type { LibvirtEvent } from '../libvirt/client.ts'
 import type { Key, Store } from '../store/store.ts'
@@ -9,6 +11,8 @@ export class Wakes {
   readonly #hostKey: Key
   /** By namespace/name. */
   readonly #links = new Map<string, string>()
+  /** Bridges that libvirt made, by the name of the Network object. */
+  readonly #bridges = new Map<string, string>()
 
   constructor(store: Store, hostName: string) {
     this.#store = store
@@ -18,7 +22,7 @@ export class Wakes {
   all(): Key[] {
     return [
       ...this.#interfaces(() => true),
-      ...this.#store.list('Network').map(({ metadata }): Key => ({ kind: 'Network', name: metadata.name })),
+      ...this.#networks(() => true),
       ...this.#store
         .list('PortGroup')
         .map(({ metadata }): Key => ({ kind: 'PortGroup', name: metadata.name })),
@@ -39,7 +43,12 @@ export class Wakes {
 
   ofLibvirt(event: LibvirtEvent): Key[] {
     if (event.kind === 'overflow') return this.all()
-    if (event.kind === 'network') return this.#interfaces(({ spec }) => spec.source.network !== undefined)
+    if (event.kind === 'network') {
+      return [
+        ...this.#networks((network) => networkNameOf(network) === event.name || waitsForUsers(network)),
+        ...this.#interfaces(({ spec }) => spec.source.network !== undefined),
+      ]
+    }
     if (event.kind !== 'domain') return [this.#hostKey]
     const { uuid, name } = event
     return [
@@ -50,6 +59,7 @@ export class Wakes {
           status?.guestUUID === uuid ||
           isWaiting(status),
       ),
+      ...this.#networks(waitsForUsers),
       this.#hostKey,
     ]
   }
@@ -63,10 +73,23 @@ export class Wakes {
     this.#links.delete(`${namespace}/${name}`)
   }
 
+  /** The bridge that libvirt made for a network. */
+  rememberBridge({ name }: Key, bridge: string | undefined): void {
+    if (bridge === undefined) this.#bridges.delete(name)
+    else this.#bridges.set(name, bridge)
+  }
+
+  forgetBridge({ name }: Key): void {
+    this.#bridges.delete(name)
+  }
+
   /** undefined: some link, nobody knows which. */
   ofLink(name: string | undefined): Key[] {
     if (name === undefined) return this.all()
     return [
+      ...this.#networks(
+        ({ metadata, spec }) => this.#bridges.get(metadata.name) === name || spec.bridge?.name === name,
+      ),
       ...this.#interfaces((resource) => {
         const { spec, status } = resource
         return (
@@ -86,6 +109,18 @@ export class Wakes {
     return [...this.#interfaces(({ status }) => isWaiting(status)), this.#hostKey]
   }
 
+  /** A network stands otherwise on this host than before. */
+  ofInventory(): Key[] {
+    return [this.#hostKey]
+  }
+
+  #networks(concerned: (network: Network) => boolean): Key[] {
+    return this.#store
+      .list('Network')
+      .filter(concerned)
+      .map(({ metadata }) => ({ kind: 'Network', name: metadata.name }))
+  }
+
   #interfaces(concerned: (resource: GuestInterface) => boolean): Key[] {
     return this.#store
       .list('GuestInterface')
@@ -96,4 +131,8 @@ export class Wakes {
 
 function isWaiting(status: GuestInterface['status']): boolean {
   return status?.waitingSince !== undefined
+}
+
+function waitsForUsers({ status }: Network): boolean {
+  return status?.conditions?.some(({ reason }) => reason === 'NetworkInUse') ?? false
 }

@@ -97,7 +97,8 @@ export function portGroupConflict(
     : undefined
 }
 
-function portGroupsOn(
+/** The PortGroups of that network on that host, conflicting ones too. */
+export function portGroupsOn(
   networkName: string,
   host: HostIdentity,
   portGroups: readonly PortGroup[],

@@ -66,6 +66,11 @@ function settingsOfGroup(portGroup: PortGroup): PortGroupSettings {
   return { name: groupNameOf(portGroup), ...settings }
 }
 
+/** Isolated, nat, route or open: libvirt makes a bridge for it. */
+export function isMadeByLibvirt({ forward }: Pick<NetworkSettings, 'forward'>): boolean {
+  return forward === undefined || ['nat', 'route', 'open'].includes(forward.mode)
+}
+
 /** Only what is there: an absent field and one that is undefined must not differ. */
 function pick<T extends object, K extends keyof T>(from: T, names: readonly K[]): Pick<T, K> {
   const entries = names.filter((name) => from[name] !== undefined).map((name) => [name, from[name]])

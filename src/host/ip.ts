@@ -1,4 +1,5 @@
 /** Asks ip, iproute2's tool. */
+import type { Vlan } from '../api/settings.ts'
 import { HostError } from './host-error.ts'
 import { runTool } from './tool.ts'
 
@@ -23,16 +24,38 @@ export async function removeLink(name: string, kind: string, signal: AbortSignal
   await runTool('ip', ['link', 'delete', 'dev', name, 'type', kind], '', signal)
 }
 
-/** `ip link set dev NAME master BRIDGE; ip link set dev NAME type bridge_slave isolated on|off`. Throws a HostError. */
+/** Of a port of a Linux bridge. */
+export interface BridgePort {
+  isolated: boolean
+  /** Only on a bridge that separates VLANs. */
+  vlan?: Vlan | undefined
+}
+
+/**
+ * `ip link set dev NAME master BRIDGE; ip link set dev NAME type bridge_slave isolated on|off`, and for its VLANs `bridge vlan`.
+ * Throws a HostError.
+ */
 export async function plugIntoBridge(
   name: string,
   bridge: string,
-  isolated: boolean,
+  { isolated, vlan }: BridgePort,
   signal: AbortSignal,
 ): Promise<void> {
   await runTool('ip', ['link', 'set', 'dev', name, 'master', bridge], '', signal)
   const isolation = ['type', 'bridge_slave', 'isolated', isolated ? 'on' : 'off']
   await runTool('ip', ['link', 'set', 'dev', name, ...isolation], '', signal)
+  if (vlan) await runTool('bridge', ['-batch', '-'], vlanCommands(name, vlan).join('\n'), signal)
+}
+
+/** As libvirt (11.0) sets them: a single tag is what an access port has, of a trunk the native one goes untagged. */
+function vlanCommands(name: string, { trunk, tags }: Vlan): string[] {
+  const isTrunk = trunk || tags.length > 1
+  const add = tags.map(({ id, nativeMode }) => {
+    const native = isTrunk ? nativeMode !== undefined : true
+    const untagged = native && nativeMode !== 'tagged'
+    return `vlan add dev ${name} vid ${id}${native ? ' pvid' : ''}${untagged ? ' untagged' : ''}`
+  })
+  return [`vlan delete dev ${name} vid 1-4094`, ...add]
 }
 
 /**

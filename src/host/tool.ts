@@ -5,7 +5,7 @@ import { HostError } from './host-error.ts'
 type Tool = keyof typeof packages
 
 /** The package that has each. */
-const packages = { ip: 'iproute2', tc: 'iproute2', 'ovs-vsctl': 'openvswitch-switch' }
+const packages = { bridge: 'iproute2', ip: 'iproute2', tc: 'iproute2', 'ovs-vsctl': 'openvswitch-switch' }
 
 /** A tool that answers later than this hangs. */
 const DEADLINE_MS = 10_000

@@ -240,7 +240,13 @@ export class LibvirtClient extends LastingSession {
     return active !== 0
   }
 
-  /** virsh net-define: makes or replaces the saved definition. */
+  /** Whether it has a saved definition. */
+  async networkIsPersistent(network: NetworkRef, options?: CallOptions): Promise<boolean> {
+    const { persistent } = await this.call(procedures.networkIsPersistent, { network }, options)
+    return persistent !== 0
+  }
+
+  /** virsh net-define: makes or replaces the saved definition; a running network keeps its live one. */
   async networkDefine(xml: string, options?: CallOptions): Promise<NetworkRef> {
     const { network } = await this.call(procedures.networkDefine, { xml }, options)
     return network

@@ -1,43 +1,65 @@
-/** What a Network or a PortGroup comes to on this host. Networks that libvirt makes are not kept by this version, and say so. */
+/** Whether the manifests say one thing of a Network or a PortGroup on this host. */
 import type { Network } from '../../api/network.ts'
 import type { PortGroup } from '../../api/port-group.ts'
-import { networkNameOf, networksOn, portGroupConflict } from '../../core/applicable.ts'
+import {
+  groupNameOf,
+  networkNameOf,
+  networksOn,
+  portGroupConflict,
+  portGroupsOn,
+} from '../../core/applicable.ts'
 import { labelsOf, selects } from '../../core/host-selector.ts'
 import type { Check } from '../../core/interface-status.ts'
+import { ownPortGroup } from '../../core/network-definition.ts'
+import type { Refusal } from '../../core/refusal.ts'
 import type { Context } from '../context.ts'
 
 type Surroundings = Pick<Context, 'host' | 'store'>
 
-export function checkResource(resource: Network | PortGroup, context: Surroundings): Check {
-  const { host } = context
-  if (!selects(resource.spec.hostSelector, labelsOf(host))) {
-    return accepted(`Does not select host ${host.name}`)
-  }
-  return resource.kind === 'Network' ? checkNetwork(resource, context) : checkPortGroup(resource, context)
+export function selectsHost(resource: Network | PortGroup, { host }: Surroundings): boolean {
+  return selects(resource.spec.hostSelector, labelsOf(host))
 }
 
-function checkNetwork(network: Network, { host, store }: Surroundings): Check {
-  const same = networksOn(networkNameOf(network), host, store.list('Network'))
+/** Why a Network that selects this host cannot be kept here. */
+export function networkConflict(network: Network, { host, store }: Surroundings): Refusal | undefined {
+  const name = networkNameOf(network)
+  const same = networksOn(name, host, store.list('Network'))
   if (same.length > 1) {
     const names = same.map(({ metadata }) => metadata.name).sort()
-    const message = `${networkNameOf(network)} is on host ${host.name} more than one Network: ${names.join(', ')}. Leave one, or tell them apart by hostSelector`
-    return { status: 'False', reason: 'NetworkAmbiguous', message }
+    return {
+      reason: 'NetworkAmbiguous',
+      field: 'networkName',
+      message: `${name} is on host ${host.name} more than one Network: ${names.join(', ')}. Leave one, or tell them apart by hostSelector`,
+    }
   }
-  const mode = network.spec.forward?.mode ?? 'none'
-  if (['none', 'nat', 'route', 'open'].includes(mode)) {
-    const message = `forward.mode: this version does not define networks of mode ${mode}. Interfaces can use one that libvirt has already`
-    return { status: 'False', reason: 'ForwardModeNotSupported', message }
-  }
-  return accepted(`In force on host ${host.name}`)
+  const portGroups = store.list('PortGroup')
+  return portGroupsOn(name, host, portGroups)
+    .map((group) => portGroupRefusal(group, { host, store }))
+    .find((refusal) => refusal !== undefined)
 }
 
-function checkPortGroup(portGroup: PortGroup, { host, store }: Surroundings): Check {
-  const conflict = portGroupConflict(portGroup, host, store.list('PortGroup'))
-  return conflict
-    ? { status: 'False', reason: conflict.reason, message: conflict.message }
-    : accepted(`In force on host ${host.name}`)
+function portGroupRefusal(portGroup: PortGroup, { host, store }: Surroundings): Refusal | undefined {
+  if (groupNameOf(portGroup) === ownPortGroup) {
+    return {
+      reason: 'PortGroupReserved',
+      field: 'groupName',
+      message: `groupName: ${ownPortGroup} is an empty port group that every network of ours has. Choose another name`,
+    }
+  }
+  return portGroupConflict(portGroup, host, store.list('PortGroup'))
 }
 
-function accepted(message: string): Check {
+export function checkPortGroup(portGroup: PortGroup, context: Surroundings): Check {
+  const { host } = context
+  if (!selectsHost(portGroup, context)) return accepted(`Does not select host ${host.name}`)
+  const refusal = portGroupRefusal(portGroup, context)
+  return refusal ? refusedFor(refusal) : accepted(`In force on host ${host.name}`)
+}
+
+export function accepted(message: string): Check {
   return { status: 'True', reason: 'Accepted', message }
+}
+
+export function refusedFor({ reason, message }: Refusal): Check {
+  return { status: 'False', reason, message }
 }

@@ -1,32 +1,123 @@
-/** One pass over a Network or a PortGroup: checked, and the result reported. */
+/** One pass over a Network or a PortGroup. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Condition } from '../../api/conditions.ts'
+import { networkNameOf } from '../../core/applicable.ts'
 import { type Check, readiness } from '../../core/interface-status.ts'
-import { done } from '../../reconcile/outcome.ts'
+import { isLibvirtError } from '../../libvirt/rpc/error.ts'
+import { done, failureSort, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Reconcile } from '../../reconcile/runner.ts'
 import type { Key } from '../../store/store.ts'
 import type { Context } from '../context.ts'
-import { checkResource } from './check.ts'
+import { UpdateRefused } from './apply.ts'
+import { accepted, checkPortGroup, selectsHost } from './check.ts'
+import { FailedRestarts } from './failed-restarts.ts'
+import { type Kept, keep } from './keep.ts'
+import { abandoned, letGo } from './remove.ts'
+import type { NetworkWork } from './work.ts'
 
-export type NetworkKey = Key & { kind: 'Network' | 'PortGroup' }
+/** Milliseconds until it is seen whether a network that is to go is used still; not every change of a guest is an event. */
+const ASK_AGAIN_MS = 10_000
 
-export function networkReconciler({ store, host }: Context): Reconcile<NetworkKey> {
+export function portGroupReconciler(context: Context): Reconcile<Key & { kind: 'PortGroup' }> {
   return async (key) => {
-    const resource = store.get(key.kind, key.name)
+    const resource = context.store.get('PortGroup', key.name)
     if (!resource) return done
-    const check = rejected(key) ?? checkResource(resource, { store, host })
-    const generation = resource.metadata.generation ?? 0
-    const conditions = readiness(
-      check,
-      generation,
-      resource.status?.conditions ?? [],
-      new Date().toISOString(),
-    )
-    await store.writeStatus(key, { ...resource.status, observedGeneration: generation, conditions })
+    await writeReadiness(context, key, resource, checkPortGroup(resource, context))
     return done
   }
+}
 
-  /** The last accepted manifest stays in force; that a newer one is not must not look like success. */
-  function rejected(key: NetworkKey): Check | undefined {
-    const rejection = store.rejection(key)
-    return rejection && { status: 'False', reason: 'InvalidManifest', message: rejection.message }
+export function networkReconciler(context: Context): Reconcile<Key & { kind: 'Network' }> {
+  const failedRestarts = new FailedRestarts()
+  return async (key, { log, signal }) => {
+    const network = context.store.get('Network', key.name)
+    if (!network) return done
+    const work: NetworkWork = { key, network, log, signal }
+    const say = async (check: Check) => {
+      const changed = await writeReadiness(context, key, network, check)
+      // The host's inventory counts it.
+      if (changed) context.wake(context.wakes.ofInventory())
+    }
+    try {
+      if (network.metadata.deletionTimestamp) return await remove(context, work, say)
+      const { check, lookAgainMs } = await pass(context, work, failedRestarts, say)
+      await say(check)
+      return lookAgainMs === undefined ? done : requeueAfter(lookAgainMs)
+    } catch (error) {
+      await say(failureOf(error))
+      throw error
+    }
   }
+}
+
+async function pass(
+  context: Context,
+  work: NetworkWork,
+  failedRestarts: FailedRestarts,
+  say: (check: Check) => Promise<void>,
+): Promise<Kept> {
+  const { network } = work
+  const selected = selectsHost(network, context)
+  const wanted = selected ? networkNameOf(network) : undefined
+  const held = await letGo(await abandoned(context, work, wanted), context, work)
+  const kept: Kept = selected
+    ? await keep(context, work, failedRestarts, say)
+    : { check: accepted(`Does not select host ${context.host.name}`) }
+  if (kept.check.status !== 'True' || !held) return kept
+  return { check: held, lookAgainMs: ASK_AGAIN_MS }
+}
+
+/** Nothing is left of it on the host by the time it is forgotten. */
+async function remove(
+  context: Context,
+  work: NetworkWork,
+  say: (check: Check) => Promise<void>,
+): Promise<Outcome> {
+  const held = await letGo(await abandoned(context, work), context, work)
+  if (held) {
+    await say(held)
+    return requeueAfter(ASK_AGAIN_MS)
+  }
+  context.wakes.forgetBridge(work.key)
+  await context.store.release(work.key)
+  context.wake(context.wakes.ofStore(work.key))
+  return done
+}
+
+function failureOf(error: unknown): Check {
+  const message = error instanceof Error ? error.message : String(error)
+  const fromLibvirt = isLibvirtError(error) && error.domain !== 'client'
+  if (error instanceof UpdateRefused) return { status: 'False', reason: 'ApplyFailed', message }
+  if (failureSort(error) === 'terminal') return { status: 'False', reason: 'ApplyRejected', message }
+  if (isLibvirtError(error) && !fromLibvirt) {
+    return { status: 'Unknown', reason: 'LibvirtUnavailable', message }
+  }
+  return { status: fromLibvirt ? 'False' : 'Unknown', reason: 'ApplyFailed', message }
+}
+
+interface Reported {
+  metadata: { generation?: number }
+  status?: { conditions?: Condition[] }
+}
+
+/** Says whether status is another now. */
+async function writeReadiness(
+  { store }: Context,
+  key: Key & { kind: 'Network' | 'PortGroup' },
+  resource: Reported,
+  check: Check,
+): Promise<boolean> {
+  const generation = resource.metadata.generation ?? 0
+  const current = store.get(key.kind, key.name)?.status
+  const previous = current?.conditions ?? []
+  // The last accepted manifest stays in force; that a newer one is not must not look like success.
+  const rejection = store.rejection(key)
+  const told: Check =
+    rejection && check.status === 'True'
+      ? { status: 'False', reason: 'InvalidManifest', message: rejection.message }
+      : check
+  const conditions = readiness(told, generation, previous, new Date().toISOString())
+  const next = { ...current, observedGeneration: generation, conditions }
+  await store.writeStatus(key, next)
+  return !isDeepStrictEqual(current, next)
 }

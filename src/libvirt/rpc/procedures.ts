@@ -88,6 +88,7 @@ export const procedures = {
   networkByName:        procedure('network', 'NETWORK_LOOKUP_BY_NAME', 46, 'read', { name: text }, { network }),
   networkXML:           procedure('network', 'NETWORK_GET_XML_DESC', 43, 'read', { network, flags }, { xml: text }),
   networkIsActive:      procedure('network', 'NETWORK_IS_ACTIVE', 152, 'read', { network }, { active: int }),
+  networkIsPersistent:  procedure('network', 'NETWORK_IS_PERSISTENT', 153, 'read', { network }, { persistent: int }),
   networkDefine:        procedure('network', 'NETWORK_DEFINE_XML', 41, 'write', { xml: text }, { network }),
   networkCreate:        procedure('network', 'NETWORK_CREATE', 39, 'write', { network }, none),
   networkDestroy:       procedure('network', 'NETWORK_DESTROY', 42, 'write', { network }, none),

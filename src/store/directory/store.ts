@@ -25,6 +25,9 @@ const unwrittenMs = 5000
 /** How often a directory is read that changes while it is read for the first time. */
 const firstLookMs = 50
 
+/** What of these is on the host has to be let go before they are forgotten. */
+const leavesSomethingOnHost: ReadonlySet<StoredKind> = new Set(['GuestInterface', 'Network'])
+
 /** What the store has to tell beside objects: a pino logger will do. */
 export interface StoreLog {
   warn(fields: object, message: string): void
@@ -315,7 +318,7 @@ export class DirectoryStore implements Store {
     const id = keyString(entry.key)
     if (entry.object === undefined) {
       this.#entries.delete(id)
-    } else if (entry.key.kind === 'GuestInterface') {
+    } else if (leavesSomethingOnHost.has(entry.key.kind)) {
       const metadata = {
         ...entry.object.metadata,
         deletionTimestamp: entry.object.metadata.deletionTimestamp ?? now(),

@@ -71,6 +71,14 @@ spec: ${JSON.stringify({ forward: { mode: 'bridge' }, bridge: { name: 'br0' }, .
 `
 }
 
+export function portGroupManifest(name: string): string {
+  return `apiVersion: patchbay.dev/v1alpha1
+kind: PortGroup
+metadata: {name: ${name}}
+spec: {networkName: net}
+`
+}
+
 /** As an editor does: another file, renamed into place. */
 export function replace(file: string, text: string): void {
   fs.writeFileSync(`${file}.new`, text)

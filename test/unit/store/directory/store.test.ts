@@ -1,7 +1,15 @@
 import fs from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test, vi } from 'vitest'
-import { interfaceManifest, networkManifest, nic, place, replace, start } from './harness.ts'
+import {
+  interfaceManifest,
+  networkManifest,
+  nic,
+  place,
+  portGroupManifest,
+  replace,
+  start,
+} from './harness.ts'
 
 /** Longer than the grace for removals, so that one that is believed would have shown. */
 const beyondGrace = 600
@@ -275,16 +283,33 @@ describe('removal', () => {
     expect(fs.existsSync(join(at.state, 'guestinterface/default/a.json'))).toBe(false)
   })
 
-  test('a network whose manifest is gone just goes', async () => {
+  test('a network whose manifest is gone stays until what it has on the host is let go', async () => {
     const at = place()
     fs.writeFileSync(join(at.manifests, 'n.yaml'), networkManifest('net'))
     const running = await start(at)
-    await running.store.writeStatus({ kind: 'Network', name: 'net' }, { observedGeneration: 1 })
+    const key = { kind: 'Network', name: 'net' } as const
+    await running.store.writeStatus(key, { observedGeneration: 1 })
     fs.unlinkSync(join(at.manifests, 'n.yaml'))
-    await vi.waitFor(() => expect(running.store.get('Network', 'net')).toBeUndefined())
+    await vi.waitFor(() =>
+      expect(running.store.get('Network', 'net')?.metadata.deletionTimestamp).toBeDefined(),
+    )
     expect(running.woken).toEqual(['Network/net'])
-    await vi.waitFor(() => expect(fs.existsSync(join(at.state, 'network/net.json'))).toBe(false))
-    await expect(running.store.writeStatus({ kind: 'Network', name: 'net' }, {})).rejects.toThrow(
+    await running.store.release(key)
+    expect(running.store.get('Network', 'net')).toBeUndefined()
+    expect(fs.existsSync(join(at.state, 'network/net.json'))).toBe(false)
+    await expect(running.store.writeStatus(key, {})).rejects.toThrow(/not there any more/)
+  })
+
+  test('a port group whose manifest is gone just goes', async () => {
+    const at = place()
+    fs.writeFileSync(join(at.manifests, 'g.yaml'), portGroupManifest('group'))
+    const running = await start(at)
+    await running.store.writeStatus({ kind: 'PortGroup', name: 'group' }, { observedGeneration: 1 })
+    fs.unlinkSync(join(at.manifests, 'g.yaml'))
+    await vi.waitFor(() => expect(running.store.get('PortGroup', 'group')).toBeUndefined())
+    expect(running.woken).toEqual(['PortGroup/group'])
+    await vi.waitFor(() => expect(fs.existsSync(join(at.state, 'portgroup/group.json'))).toBe(false))
+    await expect(running.store.writeStatus({ kind: 'PortGroup', name: 'group' }, {})).rejects.toThrow(
       /not there any more/,
     )
   })
@@ -394,7 +419,7 @@ describe('removal', () => {
     fs.writeFileSync(join(at.manifests, 'none.yaml'), '')
     const { store } = await start(at)
     expect(store.get('GuestInterface', 'a', 'default')?.metadata.deletionTimestamp).toBeDefined()
-    expect(store.get('Network', 'net')).toBeUndefined()
+    expect(store.get('Network', 'net')?.metadata.deletionTimestamp).toBeDefined()
     expect(store.get('Host', 'h')?.status?.libvirtVersion).toBe('9.0.0')
   })
 

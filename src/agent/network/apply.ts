@@ -1,0 +1,112 @@
+/** Carries out the steps of a plan, in order. Each is safe to repeat, and each boundary is a line in the log. */
+import type { NetworkDefinition } from '../../core/network-definition.ts'
+import type { NetworkChange } from '../../core/network-plan/change.ts'
+import { type NetworkStep, networkStepText } from '../../core/network-steps.ts'
+import { meaningOfUpdateError } from '../../core/network-update-error.ts'
+import type { LibvirtClient, NetworkRef } from '../../libvirt/client.ts'
+import { isLibvirtError } from '../../libvirt/rpc/error.ts'
+import { buildNetwork } from '../../libvirt/xml/network.ts'
+import { updateOf } from '../../libvirt/xml/network-update.ts'
+import type { ObservedNetwork } from './gather.ts'
+import type { NetworkWork } from './work.ts'
+
+/** libvirt refused a live update; those before it stand. What is there now is to be read and planned anew. */
+export class UpdateRefused extends Error {
+  override name = 'UpdateRefused'
+  /** The network may have been changed by somebody else since it was read. */
+  readonly sort = 'retryable'
+
+  constructor(step: string, cause: Error) {
+    const meaning = meaningOfUpdateError(cause.message)
+    super(`${step}: libvirt says: ${cause.message}${meaning === undefined ? '' : `. ${meaning}`}`, { cause })
+  }
+}
+
+/** The network could not be started with a change; it runs as before, its guests plugged in again. */
+export class RestartFailed extends Error {
+  override name = 'RestartFailed'
+  /** Each try is felt by every guest on the network: not again before the manifests change. */
+  readonly sort = 'terminal'
+
+  constructor(cause: Error) {
+    super(
+      `libvirt could not start the network with this change, and it runs as before. libvirt says: ${cause.message}`,
+      { cause },
+    )
+  }
+}
+
+/** Throws UpdateRefused, RestartFailed, or LibvirtError as libvirt says it. */
+export async function apply(
+  steps: readonly NetworkStep[],
+  wanted: NetworkDefinition,
+  observed: ObservedNetwork | undefined,
+  libvirt: LibvirtClient,
+  { log, signal }: Pick<NetworkWork, 'log' | 'signal'>,
+): Promise<void> {
+  const options = { signal }
+  let ref = observed?.ref
+  let stopped = false
+  for (const step of steps) {
+    const text = networkStepText(step)
+    log.info({ step: text }, 'step begins')
+    switch (step.action) {
+      case 'Define':
+        ref = await libvirt.networkDefine(buildNetwork(wanted, observed?.xml), options)
+        break
+      case 'Autostart':
+        await libvirt.setNetworkAutostart(ref!, true, options)
+        break
+      case 'Start':
+        await start(ref!, stopped ? observed : undefined, libvirt, signal)
+        break
+      case 'Update':
+        await update(ref!, step.change, text, libvirt, signal)
+        break
+      case 'Stop':
+        await libvirt.networkDestroy(ref!, options)
+        stopped = true
+        break
+      case 'Undefine':
+        await libvirt.networkUndefine(ref!, options)
+        break
+    }
+    log.info({ step: text }, 'step done')
+  }
+}
+
+/** `before`: what the network was until it was stopped a moment ago. */
+async function start(
+  ref: NetworkRef,
+  before: ObservedNetwork | undefined,
+  libvirt: LibvirtClient,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await libvirt.networkCreate(ref, { signal })
+  } catch (error) {
+    // Only libvirt's own answer says that the network is not there now.
+    if (!isLibvirtError(error) || error.domain === 'client') throw error
+    // Somebody else was faster.
+    if (await libvirt.networkIsActive(ref, { signal })) return
+    if (!before) throw error
+    await libvirt.networkDefine(before.xml, { signal })
+    await libvirt.networkCreate(ref, { signal })
+    throw new RestartFailed(error)
+  }
+}
+
+async function update(
+  ref: NetworkRef,
+  change: NetworkChange,
+  text: string,
+  libvirt: LibvirtClient,
+  signal: AbortSignal,
+): Promise<void> {
+  try {
+    await libvirt.networkUpdate(ref, updateOf(change), { live: true, saved: false }, { signal })
+  } catch (error) {
+    if (isLibvirtError(error) && error.domain !== 'client') throw new UpdateRefused(text, error)
+    throw error
+  }
+}

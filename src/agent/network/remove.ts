@@ -1,0 +1,58 @@
+/** Lets a libvirt network go that is kept for an object and wanted by it no more: stopped and undefined once nobody uses it. */
+import { networksOn } from '../../core/applicable.ts'
+import type { Check } from '../../core/interface-status.ts'
+import { planNetworkRemoval } from '../../core/network-steps.ts'
+import type { Context } from '../context.ts'
+import { apply } from './apply.ts'
+import { gatherNetwork } from './gather.ts'
+import { putBackTaps } from './taps.ts'
+import { usersOf, usersText } from './users.ts'
+import type { NetworkWork } from './work.ts'
+
+/** Names of the libvirt networks that are marked for this object, but for the one that it is to have, and those that another one claims by now. */
+export async function abandoned(
+  { knownNetworks, host, store }: Pick<Context, 'knownNetworks' | 'host' | 'store'>,
+  { network, signal }: NetworkWork,
+  wanted?: string,
+): Promise<string[]> {
+  const others = store
+    .list('Network')
+    .filter(({ metadata }) => metadata.name !== network.metadata.name && !metadata.deletionTimestamp)
+  const known = await knownNetworks.list(signal)
+  return known.flatMap(({ ref: { name }, owner }) =>
+    owner === network.metadata.name && name !== wanted && networksOn(name, host, others).length === 0
+      ? [name]
+      : [],
+  )
+}
+
+/** Why one of them has to stay for now; undefined when none is left. */
+export async function letGo(
+  names: readonly string[],
+  context: Context,
+  work: NetworkWork,
+): Promise<Check | undefined> {
+  if (work.network.spec.deletionPolicy === 'Retain') return undefined
+  let held: Check | undefined
+  for (const name of names) held = (await letGoOf(name, context, work)) ?? held
+  return held
+}
+
+async function letGoOf(name: string, context: Context, work: NetworkWork): Promise<Check | undefined> {
+  const observed = await gatherNetwork(context.libvirt, name, work.signal)
+  if (!observed) return undefined
+  const users = await usersOf(name, context, work.signal)
+  if (users.length > 0) {
+    const bridge = observed.state.live?.settings.bridge?.name
+    if (bridge !== undefined) await putBackTaps(name, bridge, context, work)
+    return {
+      status: 'False',
+      reason: 'NetworkInUse',
+      message: `libvirt's network ${name} goes when nobody uses it any more: it is used by ${usersText(users)}`,
+    }
+  }
+  const wanted = observed.state.saved ?? observed.state.live!
+  await apply(planNetworkRemoval(observed.state), wanted, observed, context.libvirt, work)
+  work.log.info({ network: name }, 'network removed')
+  return undefined
+}
