@@ -130,12 +130,12 @@ export class LabAgent {
   }
 
   /**
-   * Ready of an interface as `True InSync`; `Unseen` until status speaks of the manifest that was applied last. One that
+   * Ready of an object as `True InSync`; `Unseen` until status speaks of the manifest that was applied last. One that
    * was not accepted stays unseen: look at its conditions.
    */
-  async ready(name: string): Promise<string> {
-    const stored = await this.stored('GuestInterface', name)
-    const applied = this.#applied.get(`GuestInterface-${name}`)
+  async ready(name: string, kind: Manifest['kind'] = 'GuestInterface'): Promise<string> {
+    const stored = await this.stored(kind, name)
+    const applied = this.#applied.get(`${kind}-${name}`)
     if (!stored || stored.status?.observedGeneration !== stored.metadata.generation) return 'Unseen'
     if (applied && !isAccepted(stored.spec, applied.spec)) return 'Unseen'
     const ready = stored.status?.conditions?.find(({ type }) => type === 'Ready')
@@ -143,17 +143,22 @@ export class LabAgent {
   }
 
   /** Waits until `ready` says this, 20 s unless told; what it says instead, and the agent's last words, are in the error. */
-  async reaches(name: string, wanted = 'True InSync', ms = 20_000): Promise<void> {
+  async reaches(
+    name: string,
+    wanted = 'True InSync',
+    ms = 20_000,
+    kind: Manifest['kind'] = 'GuestInterface',
+  ): Promise<void> {
     const end = Date.now() + ms
     for (;;) {
-      const ready = await this.ready(name)
+      const ready = await this.ready(name, kind)
       if (ready === wanted) return
       if (Date.now() > end) {
-        const { conditions } = await this.status(name)
+        const { conditions } = (await this.stored(kind, name))?.status ?? {}
         const said = conditions?.find(({ type }) => type === 'Ready')?.message ?? ''
         const tail = this.log.slice(-10).join('\n')
         throw new Error(
-          `${name} is ${ready}, not ${wanted}, after ${ms} ms: ${said}\nThe agent's log ends:\n${tail}`,
+          `${kind} ${name} is ${ready}, not ${wanted}, after ${ms} ms: ${said}\nThe agent's log ends:\n${tail}`,
         )
       }
       await delay(20)
@@ -196,7 +201,7 @@ function idOf({ kind, metadata }: Manifest): string {
 
 /** Whether everything that the manifest gives stands in the spec; the spec has defaults besides. */
 function isAccepted(accepted: Record<string, unknown>, given: Record<string, unknown>): boolean {
-  const defaults = ['updatePolicy', 'deletionPolicy']
+  const defaults = ['updatePolicy', 'deletionPolicy', 'onRestartRequired']
   const keys = new Set([...Object.keys(accepted), ...Object.keys(given)])
   return [...keys].every(
     (key) => (defaults.includes(key) && !(key in given)) || isDeepStrictEqual(accepted[key], given[key]),

@@ -7,8 +7,13 @@ import type { LabHost } from './host.ts'
 
 export interface BootedGuestOptions
   extends Pick<GuestOptions, 'name' | 'uuid' | 'sparePorts' | 'interfaces'> {
-  /** Addresses with prefix that the guest gives its interfaces, also ones plugged later, by MAC address in lower case. */
+  /**
+   * Addresses with prefix that the guest gives its interfaces, also ones plugged later, by MAC address in lower case;
+   * `dhcp` has it ask for one.
+   */
   addresses?: Readonly<Record<string, string>>
+  /** An address that the guest pings without end, beginning when it answers; see `pinging`. */
+  pings?: string
 }
 
 /** An interface as the guest itself sees it. */
@@ -31,8 +36,9 @@ export class BootedGuest {
 
   /** Defines and starts the guest and waits until its init runs, at most 60 s. */
   static async start(host: LabHost, options: BootedGuestOptions): Promise<BootedGuest> {
-    const { addresses = {}, ...others } = options
+    const { addresses = {}, pings, ...others } = options
     const given = Object.entries(addresses).map(([mac, address]) => `patchbay.address=${mac},${address}`)
+    if (pings) given.push(`patchbay.ping=${pings},${pingIntervalMs / 1000}`)
     await startGuest(host, {
       ...others,
       memory: 128,
@@ -69,6 +75,18 @@ export class BootedGuest {
     )
   }
 
+  /** Every lease that the guest got by DHCP so far, as `bound eth0 192.0.2.17/24`, then `renew eth0 ...`. */
+  async leases(): Promise<string[]> {
+    return [...(await this.console()).matchAll(/^DHCP (.+?)\r?\n/gm)].map(([, lease]) => lease!)
+  }
+
+  /** Sequence numbers of the pings that were answered so far, in the order of the answers. */
+  async answers(): Promise<number[]> {
+    return [...(await this.console()).matchAll(/^\d+ bytes from .* seq=(\d+) .*\r?\n/gm)].map(([, seq]) =>
+      Number(seq),
+    )
+  }
+
   async #until(holds: (console: string) => boolean, what: string): Promise<void> {
     const end = Date.now() + 60_000
     for (;;) {
@@ -81,6 +99,9 @@ export class BootedGuest {
     }
   }
 }
+
+/** Between two pings, as the guest's clock has it. */
+export const pingIntervalMs = 50
 
 const consolePath = (name: string) => `/var/log/libvirt/qemu/${name}.console`
 
