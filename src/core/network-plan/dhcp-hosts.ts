@@ -7,7 +7,7 @@
  */
 import { type DhcpHost, marksOf } from './dhcp-host-marks.ts'
 import { pairUp } from './pairs.ts'
-import { planSharingHosts } from './sharing-hosts.ts'
+import { Patience, planSharingHosts } from './sharing-hosts.ts'
 import { difference, type Step } from './step.ts'
 
 /** Undefined when libvirt can't be brought from the one to the other: two hosts of one address can't be told apart. */
@@ -19,13 +19,14 @@ export function planDhcpHosts(
   if (gone.length === 0 && added.length === 0) return []
   if (!anyShares(from) && !anyShares(to)) return planDistinctHosts(gone, added)
   const steps: Step<DhcpHost>[] = []
+  const patience = new Patience()
   for (const cluster of clustersOf(from, to)) {
     const own = difference(cluster.from, cluster.to)
     const planned =
       own.added.length === 0 && !anyShares(cluster.from, ipOnly)
         ? own.gone.map(byIp)
         : anyShares(cluster.from) || anyShares(cluster.to)
-          ? planSharingHosts(cluster.from, cluster.to)
+          ? planSharingHosts(cluster.from, cluster.to, patience)
           : planDistinctHosts(own.gone, own.added)
     if (planned === undefined) return undefined
     steps.push(...planned)

@@ -29,7 +29,7 @@ export class IpDhcp {
     return found < 0 ? undefined : found
   }
 
-  /** Whether libvirt takes it as far as numbers go: no second `ip` of a family comes to have DHCP. */
+  /** False, and nothing changes: libvirt lets no second `ip` of a family come to have DHCP. */
   apply({ command, section, parentIndex }: NetworkChange): boolean {
     const count = this.#counts[parentIndex]
     if (count === undefined || (section !== 'ip-dhcp-host' && section !== 'ip-dhcp-range')) return true
@@ -37,7 +37,14 @@ export class IpDhcp {
     if (command === 'delete') count[kind]--
     if (command === 'delete' || command === 'modify') return true
     const other = this.served(count.isIPv4 ? 'ipv4' : 'ipv6')
+    if (other !== undefined && other !== parentIndex) return false
     count[kind]++
-    return other === undefined || other === parentIndex
+    return true
+  }
+
+  /** Whether this `ip` has no DHCP: then libvirt forgets its bootp, which no update brings back. */
+  isEmpty(ip: number): boolean {
+    const count = this.#counts[ip]
+    return count === undefined || count.hosts + count.ranges === 0
   }
 }

@@ -9,7 +9,7 @@ import { IpDhcp } from './ip-dhcp.ts'
 
 export interface Placed {
   change: NetworkChange
-  /** 0 delete, 1 modify, 2 add. */
+  /** 0 delete, 1 modify, 2 add; -1 what has to come before the deletes. */
   phase: number
 }
 

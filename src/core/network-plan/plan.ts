@@ -2,16 +2,17 @@
 import type { Ip } from '../../api/network-addresses.ts'
 import { normalForm } from '../network-canonical.ts'
 import type { NetworkDefinition } from '../network-definition.ts'
-import type { NetworkChange, NetworkPlan, RestartReason, Section, SectionEntry } from './change.ts'
+import type { Command, NetworkChange, NetworkPlan, RestartReason, Section, SectionEntry } from './change.ts'
 import { planDhcpHosts } from './dhcp-hosts.ts'
-import { planDhcpRanges } from './dhcp-ranges.ts'
+import { type DhcpRange, planDhcpRanges } from './dhcp-ranges.ts'
 import { planDnsHosts, planDnsSrvs, planDnsTxts } from './dns.ts'
 import { courseOf } from './dnsmasq.ts'
 import { followUp } from './follow-up.ts'
 import { planForwardInterfaces } from './forward-interfaces.ts'
+import { IpDhcp } from './ip-dhcp.ts'
 import { inOrder, type Placed } from './order.ts'
 import { planPortGroups } from './port-groups.ts'
-import { ipReasons, restartReason, restartReasons } from './restart.ts'
+import { ipReasons, restartReason, restartReasons, valueText } from './restart.ts'
 import type { Step } from './step.ts'
 
 export interface NetworkPlanOptions {
@@ -57,7 +58,9 @@ export function planNetwork(
   planIps(plan, before, after)
 
   const ips = before.settings.ips ?? []
-  const updates = inOrder(placed, ips, live)
+  const dhcp = new IpDhcp(ips)
+  const updates = inOrder(placed, ips, live).filter((update) => dhcp.apply(update))
+  restartRequired.push(...bootpReasons(before, after, updates))
   const behind = live ? courseOf(ips, updates).behind : undefined
   return {
     updates: behind === undefined ? updates : [...updates, ...followUp(before, after, behind)],
@@ -92,6 +95,7 @@ class Collector {
     to: readonly SectionEntry[S][],
     steps: Step<SectionEntry[S]>[] | undefined,
     parentIndex = 0,
+    addFirst = false,
   ): void {
     if (steps === undefined) this.#restartRequired.push(restartReason(field, from, to))
     else {
@@ -99,9 +103,11 @@ class Collector {
       const isFree = steps.every(
         ({ command }, n) => n === 0 || phases[command] >= phases[steps[n - 1]!.command],
       )
+      const phaseOf = (command: Command) => (isFree ? phases[command] : phases.modify)
       for (const { command, entry } of steps) {
         const change = { command, section, parentIndex, entry } as NetworkChange
-        this.#placed.push({ change, phase: isFree ? phases[command] : phases.modify })
+        const phase = addFirst && command !== 'delete' ? -1 : phaseOf(command)
+        this.#placed.push({ change, phase })
       }
     }
   }
@@ -131,14 +137,54 @@ function planIps(plan: Collector, from: NetworkDefinition, to: NetworkDefinition
 
 function planIp(plan: Collector, from: Ip, to: Ip, n: number): void {
   const [hosts, wantedHosts] = [from.dhcp?.hosts ?? [], to.dhcp?.hosts ?? []]
-  plan.add('ip-dhcp-host', `ips[${n}].dhcp.hosts`, hosts, wantedHosts, planDhcpHosts(hosts, wantedHosts), n)
   const [ranges, wantedRanges] = [from.dhcp?.ranges ?? [], to.dhcp?.ranges ?? []]
+  const hostSteps = planDhcpHosts(hosts, wantedHosts)
+  const rangeSteps = planDhcpRanges(ranges, wantedRanges)
+  // libvirt keeps bootp as long as there is a host or a range: what comes in has to come first where nothing else stays.
+  const staying = hosts.length + ranges.length - deletesIn(hostSteps ?? []) - deletesIn(rangeSteps ?? [])
+  const addFirst = from.dhcp?.bootp !== undefined && staying === 0
+  const hostsCome = hostSteps?.some(({ command }) => command !== 'delete') ?? false
+  const path = `ips[${n}].dhcp`
+  plan.add('ip-dhcp-host', `${path}.hosts`, hosts, wantedHosts, hostSteps, n, addFirst)
   plan.add(
     'ip-dhcp-range',
-    `ips[${n}].dhcp.ranges`,
+    `${path}.ranges`,
     ranges,
     wantedRanges,
-    planDhcpRanges(ranges, wantedRanges),
+    rangeSteps,
     n,
+    addFirst && !hostsCome && areApart(ranges, wantedRanges),
   )
+}
+
+const deletesIn = (steps: readonly Step<object>[]) =>
+  steps.filter(({ command }) => command === 'delete').length
+
+/** No range of the one list stands in the way of one of the other. */
+function areApart(from: readonly DhcpRange[], to: readonly DhcpRange[]): boolean {
+  const keys = new Set(from.map(({ start, end }) => `${start} ${end}`))
+  return !to.some(({ start, end }) => keys.has(`${start} ${end}`))
+}
+
+/** Where an `ip` is without DHCP for a moment. */
+function bootpReasons(
+  from: NetworkDefinition,
+  to: NetworkDefinition,
+  updates: readonly NetworkChange[],
+): RestartReason[] {
+  const ips = from.settings.ips ?? []
+  const dhcp = new IpDhcp(ips)
+  const emptied = new Set<number>()
+  for (const update of updates) {
+    dhcp.apply(update)
+    if (dhcp.isEmpty(update.parentIndex)) emptied.add(update.parentIndex)
+  }
+  return [...emptied].flatMap((n) => {
+    const [had, other] = [
+      ips[n]?.dhcp?.bootp,
+      to.settings.ips?.find(({ address }) => address === ips[n]?.address),
+    ]
+    const stays = had !== undefined && valueText(had) === valueText(other?.dhcp?.bootp)
+    return stays ? [restartReason(`ips[${n}].dhcp.bootp`, undefined, had)] : []
+  })
 }

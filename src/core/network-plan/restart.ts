@@ -25,6 +25,8 @@ const reasons: Record<string, string> = {
   'dns.srvs': "libvirt can't tell these records apart, or can't bring them into this order",
   ips: 'libvirt gives the bridge its addresses when the network starts',
   'ips.dhcp': inDnsmasq,
+  'ips.dhcp.bootp':
+    'libvirt takes it with the definition alone, and forgets it while there is neither range nor host',
   'ips.dhcp.ranges': "libvirt can't tell the entries apart",
   'ips.dhcp.hosts': "libvirt can't tell hosts of one address apart",
   'ips.tftp': inDnsmasq,
@@ -43,11 +45,8 @@ const reasons: Record<string, string> = {
 /** `field`: a path such as ips[0].dhcp.bootp. */
 export function restartReason(field: string, from: unknown, to: unknown): RestartReason {
   const path = field.replaceAll(/\[\d+\]/g, '').split('.')
-  let reason: string | undefined
-  while (reason === undefined) {
-    reason = reasons[path.join('.')]
-    path.pop()
-  }
+  const named = path.map((_, n) => reasons[path.slice(0, n + 1).join('.')])
+  const reason = named.findLast((each) => each !== undefined) ?? atStart
   return { field, from: valueText(from), to: valueText(to), reason }
 }
 
@@ -109,7 +108,7 @@ function leavesOf({ uuid, settings }: NetworkDefinition): Map<string, unknown> {
 }
 
 /** For people: `address 10.1.0.0 prefix 16, address ...`; empty when absent. */
-function valueText(value: unknown): string {
+export function valueText(value: unknown): string {
   if (value === undefined) return ''
   if (Array.isArray(value)) return value.map(valueText).join(', ')
   if (typeof value !== 'object' || value === null) return String(value)

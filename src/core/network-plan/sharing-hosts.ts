@@ -6,28 +6,37 @@ import { type DhcpHost, marksOf } from './dhcp-host-marks.ts'
 import { pairUp } from './pairs.ts'
 import { difference, type Step, textOf } from './step.ts'
 
-/** Lists of more hosts than this that hang together are not searched for a shorter way. */
-const searched = 5
+/** How much is tried for a shorter way: lists that are looked at, of all clusters of an `ip` together. About 20 ms. */
+export class Patience {
+  #left = 3_000
 
-/** Undefined when there is no way, since ips repeat. */
+  isOver(): boolean {
+    return --this.#left < 0
+  }
+}
+
+/** Undefined when there is no way, since ips repeat. The shortest way, unless that takes more looking than there is patience. */
 export function planSharingHosts(
   from: readonly DhcpHost[],
   to: readonly DhcpHost[],
+  patience: Patience,
 ): Step<DhcpHost>[] | undefined {
   const steps = straightWay(from, to)
   if (steps === undefined) return undefined
   const { gone, added } = difference(from, to)
   const pairs = pairUp(gone.map(marksOf), added.map(marksOf)).filter((partner) => partner !== undefined)
   const atLeast = gone.length + added.length - pairs.length
-  if (Math.max(from.length, to.length) > searched) return steps
   for (let length = atLeast; length < steps.length; length++) {
-    const found = search([...from], to, length)
+    const found = search([...from], to, length, patience)
     if (found) return found
   }
   return steps
 }
 
-/** Modifies that hit the right host, as long as there are any; then deletes; then adds, by a stand-in where one is needed. */
+/**
+ * Adds of what no host becomes, where nothing is in the way yet; modifies that hit the right host, as long as there are any; deletes; then
+ * the other adds, by a stand-in where one is needed.
+ */
 function straightWay(from: readonly DhcpHost[], to: readonly DhcpHost[]): Step<DhcpHost>[] | undefined {
   const { gone, added } = difference(from, to)
   const steps: Step<DhcpHost>[] = []
@@ -39,8 +48,16 @@ function straightWay(from: readonly DhcpHost[], to: readonly DhcpHost[]): Step<D
     list = carryOut(list, step)!
   }
 
-  // The last of the list first: what it comes to share is then behind those that are still to be found.
   const hitOf = (host: DhcpHost) => list.findIndex((each) => shares(each, host))
+
+  const pairs = new Set(pairUp(gone.map(marksOf), added.map(marksOf)))
+  for (const [n, host] of added.entries()) {
+    if (pairs.has(n) || hitOf(host) >= 0) continue
+    take({ command: 'add-last', entry: host })
+    coming.delete(host)
+  }
+
+  // The last of the list first: what it comes to share is then behind those that are still to be found.
   for (let before = -1; before !== coming.size; ) {
     before = coming.size
     const inTurn = [...coming].map((host) => ({ host, at: hitOf(host) })).sort((a, b) => b.at - a.at)
@@ -102,7 +119,13 @@ function carryOut(list: readonly DhcpHost[], { command, entry }: Step<DhcpHost>)
 }
 
 /** Every list of this many steps, depth first; most are given up at once, since a step changes one host. */
-function search(list: DhcpHost[], to: readonly DhcpHost[], length: number): Step<DhcpHost>[] | undefined {
+function search(
+  list: DhcpHost[],
+  to: readonly DhcpHost[],
+  length: number,
+  patience: Patience,
+): Step<DhcpHost>[] | undefined {
+  if (patience.isOver()) return undefined
   const { gone, added } = difference(list, to)
   if (gone.length === 0 && added.length === 0) return []
   if (Math.max(gone.length, added.length) > length) return undefined
@@ -121,7 +144,7 @@ function search(list: DhcpHost[], to: readonly DhcpHost[], length: number): Step
   }
   for (const step of steps) {
     const next = carryOut(list, step)
-    const rest = next && search(next, to, length - 1)
+    const rest = next && search(next, to, length - 1, patience)
     if (rest) return [step, ...rest]
   }
   return undefined

@@ -1,0 +1,128 @@
+/** No shorter list does: every shorter one is tried, on the model of libvirt. */
+import fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { canonical, normalForm } from '../../../../src/core/network-canonical.ts'
+import type { NetworkDefinition } from '../../../../src/core/network-definition.ts'
+import type { Command, NetworkChange } from '../../../../src/core/network-plan/change.ts'
+import { planNetwork } from '../../../../src/core/network-plan/plan.ts'
+import { applyUpdate } from './apply-update.ts'
+import { pairs } from './definitions.ts'
+
+const commands: readonly Command[] = ['delete', 'modify', 'add-first', 'add-last']
+
+type Update = Pick<NetworkChange, 'section' | 'parentIndex' | 'entry'>
+
+interface List {
+  section: NetworkChange['section']
+  parentIndex: number
+  entries: NetworkChange['entry'][]
+}
+
+/** The lists that updates reach, each as it stands. */
+function listsOf({ settings, portGroups }: NetworkDefinition): List[] {
+  const { dns, forward, ips = [] } = settings
+  return [
+    ...ips.flatMap(({ dhcp }, n): List[] => [
+      { section: 'ip-dhcp-host', parentIndex: n, entries: dhcp?.hosts ?? [] },
+      { section: 'ip-dhcp-range', parentIndex: n, entries: dhcp?.ranges ?? [] },
+    ]),
+    { section: 'forward-interface', parentIndex: 0, entries: forward?.interfaces ?? [] },
+    { section: 'portgroup', parentIndex: 0, entries: portGroups },
+    { section: 'dns-host', parentIndex: 0, entries: dns?.hosts ?? [] },
+    { section: 'dns-txt', parentIndex: 0, entries: dns?.txts ?? [] },
+    { section: 'dns-srv', parentIndex: 0, entries: dns?.srvs ?? [] },
+  ]
+}
+
+/** Entries that an update could carry: those of both, and others that a detour could go over. */
+function universe(from: NetworkDefinition, to: NetworkDefinition): Update[] {
+  const found = new Map<string, Update>()
+  const put = (update: Update) => found.set(JSON.stringify(update), update)
+  for (const { section, parentIndex, entries } of [...listsOf(from), ...listsOf(to)]) {
+    for (const entry of entries) {
+      put({ section, parentIndex, entry })
+      if (section === 'ip-dhcp-host') {
+        const { ip } = entry as { ip: string }
+        put({ section, parentIndex, entry: { ip, name: 'other' } })
+        put({ section, parentIndex, entry: { ip } })
+      }
+      if (section === 'dns-host')
+        put({ section, parentIndex, entry: { ...(entry as { ip: string }), hostnames: [] } })
+    }
+  }
+  return [...found.values()]
+}
+
+/** An update changes one entry: so many are needed at least. */
+function distance(from: NetworkDefinition, to: NetworkDefinition): number {
+  const wanted = listsOf(to)
+  return listsOf(from).reduce((sum, { entries }, n) => {
+    const left = entries.map((entry) => JSON.stringify(entry))
+    const missing = wanted[n]!.entries.filter((entry) => {
+      const at = left.indexOf(JSON.stringify(entry))
+      if (at >= 0) left.splice(at, 1)
+      return at < 0
+    })
+    return sum + Math.max(left.length, missing.length)
+  }, 0)
+}
+
+function isReachable(
+  from: NetworkDefinition,
+  to: NetworkDefinition,
+  steps: number,
+  updates: Update[],
+): boolean {
+  if (JSON.stringify(canonical(from)) === JSON.stringify(canonical(to))) return true
+  if (distance(from, to) > steps || steps === 0) return false
+  return updates.some((update) =>
+    commands.some((command) => {
+      const applied = applyUpdate(from, { command, ...update } as NetworkChange)
+      return 'definition' in applied && isReachable(applied.definition, to, steps - 1, updates)
+    }),
+  )
+}
+
+/** One list of `to`, all else as in `from`: lists don't depend on one another but by bootp and by which ip has DHCP. */
+function withListOf(from: NetworkDefinition, to: NetworkDefinition, n: number): NetworkDefinition {
+  const { settings } = from
+  const changed = to.settings
+  const only: NetworkDefinition[] = [
+    { ...from, portGroups: to.portGroups },
+    { ...from, settings: { ...settings, ...(changed.forward && { forward: changed.forward }) } },
+    ...(['txts', 'hosts', 'srvs'] as const).map((list) => ({
+      ...from,
+      settings: { ...settings, dns: { ...settings.dns, [list]: changed.dns?.[list] } },
+    })),
+    ...(['ranges', 'hosts'] as const).map((list) => ({
+      ...from,
+      settings: {
+        ...settings,
+        ips: settings.ips?.map((ip) => {
+          const other = changed.ips?.find(({ address }) => address === ip.address)
+          const hasBoth = ip.dhcp && other?.dhcp
+          return hasBoth ? { ...ip, dhcp: { ...ip.dhcp, [list]: other.dhcp?.[list] } } : ip
+        }),
+      },
+    })),
+  ]
+  return normalForm(only[n % only.length]!)
+}
+
+test('no shorter list of updates leads there', () => {
+  let searched = 0
+  fc.assert(
+    fc.property(pairs(true), fc.nat(6), ([first, second], n) => {
+      const from = normalForm(first)
+      const to = withListOf(from, second, n)
+      const { updates, restartRequired } = planNetwork(from, to, { live: false, canModifyDns: false })
+      // Else the search takes too long.
+      if (restartRequired.length > 0 || updates.length === 0 || updates.length > 4) return
+      searched++
+      const shorter = updates.length - 1
+      expect(isReachable(from, to, shorter, universe(from, to)), JSON.stringify(updates)).toBe(false)
+    }),
+    { numRuns: 250 },
+  )
+  expect(searched).toBeGreaterThan(100)
+}, 60_000)
