@@ -44,6 +44,20 @@ export const libvirtName = pattern(
   'a name of 1 to 253 characters without "/" and line breaks',
 )
 
+/** What libvirt takes as the name of a port group, less what it shows without escaping it (9.0), and so would break out of its place. */
+export const portGroupName = pattern(
+  /^[^/<>&'"\p{Cc}]+$/u,
+  253,
+  'a name of 1 to 253 characters, none of / < > & \' " and no control characters',
+)
+
+/** Text in libvirt's XML: it shows line breaks and tabs as they are, and whoever reads that has spaces in their place. */
+export const plainText = (max: number) =>
+  z
+    .string()
+    .max(max)
+    .regex(/^[^\p{Cc}]*$/u, 'must be one line without tabs and other control characters')
+
 /** Any UUID, with dashes; ids of switches need not be of an RFC version. */
 export const uuid = z
   .guid('must be a UUID such as 09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f')

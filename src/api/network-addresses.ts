@@ -1,7 +1,7 @@
 /** The addresses of a network that libvirt makes, what its DHCP server hands out, and its routes. */
 import { z } from 'zod'
 import { atomicList, mapList, notBoth, rules } from './extensions.ts'
-import { dnsName, ipAddress, ipv4Address, macAddress } from './names.ts'
+import { dnsName, ipAddress, ipv4Address, macAddress, plainText } from './names.ts'
 
 const family = z.enum(['ipv4', 'ipv6']).optional().describe("Address family; absent = the address's own")
 
@@ -121,7 +121,7 @@ const dhcp = z
       .meta(mapList('ip')),
     bootp: z
       .strictObject({
-        file: z.string().min(1).max(4096).describe('Boot image'),
+        file: plainText(4096).min(1).describe('Boot image'),
         server: dnsName.optional().describe('Server of the image; absent = this host'),
       })
       .optional()
@@ -143,7 +143,7 @@ export const ip = z
       ),
     dhcp: dhcp.optional(),
     tftp: z
-      .strictObject({ root: z.string().min(1).max(4096).describe('Directory that is served') })
+      .strictObject({ root: plainText(4096).min(1).describe('Directory that is served') })
       .optional()
       .describe('TFTP server; IPv4 only'),
   })

@@ -1,7 +1,7 @@
 /** What the DNS server of a network that libvirt makes answers: libvirt's dns element. */
 import { z } from 'zod'
 import { atomicList, mapList, rules } from './extensions.ts'
-import { dnsName, ipAddress } from './names.ts'
+import { dnsName, ipAddress, plainText } from './names.ts'
 
 const forwarder = z
   .strictObject({
@@ -63,7 +63,7 @@ export const dns = z
             .max(253)
             .regex(/^[^\s,]+$/, 'must have no white space and ","')
             .describe('Name of the record; the key of the list'),
-          value: z.string().max(1024).describe('Text, at most 1024 characters'),
+          value: plainText(1024).describe('Text, at most 1024 characters'),
         }),
       )
       .max(256)

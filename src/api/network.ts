@@ -3,7 +3,7 @@ import { z } from 'zod'
 import { readinessFields } from './conditions.ts'
 import { atomicList, atomicMap, mapList, type Rule, rules, setList } from './extensions.ts'
 import { labelSelector } from './host-selector.ts'
-import { dnsName, labelName, libvirtName, macAddress } from './names.ts'
+import { dnsName, labelName, libvirtName, macAddress, plainText } from './names.ts'
 import { ip, route } from './network-addresses.ts'
 import { dns } from './network-dns.ts'
 import { bridge, forward } from './network-forward.ts'
@@ -70,13 +70,7 @@ export const networkSpec = z
       .describe('No traffic between isolated ports of one Linux bridge; for interfaces that do not say'),
     ipv6: z.boolean().optional().describe('IPv6 between guests of a network without an IPv6 address'),
     dnsmasqOptions: z
-      .array(
-        z
-          .string()
-          .min(1)
-          .max(1024)
-          .regex(/^[^\n]+$/, 'must be one line'),
-      )
+      .array(plainText(1024).min(1))
       .max(256)
       .optional()
       .describe("Lines for dnsmasq's configuration, as they are; at most 256")

@@ -2,13 +2,13 @@
 import { z } from 'zod'
 import { readinessFields } from './conditions.ts'
 import { labelSelector } from './host-selector.ts'
-import { libvirtName } from './names.ts'
+import { libvirtName, portGroupName } from './names.ts'
 import type { Resource } from './resource.ts'
 import { bandwidth, noFloor, virtualPort, vlan } from './settings.ts'
 
 export const portGroupSpec = z.strictObject({
   networkName: libvirtName.describe('networkName of the Network it belongs to'),
-  groupName: libvirtName
+  groupName: portGroupName
     .optional()
     .describe(
       "Name that interfaces ask for; absent = the object's name; several objects may share one for different hosts",

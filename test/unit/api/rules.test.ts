@@ -265,6 +265,22 @@ const rows: Row[] = [
     ip({ prefix: undefined, netmask: '255.0.255.0' }),
     ['spec.ips[0].netmask'],
   ],
+  // libvirt shows these as they are: line breaks become spaces, quotes end the attribute
+  [network, ip({ tftp: { root: '/x y' } }), ip({ tftp: { root: '/x\ty' } }), ['spec.ips[0].tftp.root']],
+  [
+    network,
+    ip({ dhcp: { bootp: { file: `'x"` } } }),
+    ip({ dhcp: { bootp: { file: 'x\ny' } } }),
+    ['spec.ips[0].dhcp.bootp.file'],
+  ],
+  [
+    network,
+    { dns: { txts: [{ name: 'a', value: '' }] } },
+    { dns: { txts: [{ name: 'a', value: 'b\nc' }] } },
+    ['spec.dns.txts[0].value'],
+  ],
+  [network, { dnsmasqOptions: ['a=b'] }, { dnsmasqOptions: ['a\rb'] }, ['spec.dnsmasqOptions[0]']],
+  [portGroup, { groupName: 'a b' }, { groupName: "a'/>" }, ['spec.groupName']],
   [network, ip({ tftp: { root: '/x' } }), ip6({ tftp: { root: '/x' } }), ['spec.ips[0].tftp']],
   [
     network,
