@@ -1,7 +1,9 @@
 /** The definitions that `patchbay import` takes over: of files, or of a running libvirt. */
+import { planNetwork } from '../core/network-plan/plan.ts'
 import { type DomainRef, LibvirtClient, type NetworkRef } from '../libvirt/client.ts'
 import { parseXml } from '../libvirt/xml/document.ts'
 import { readWrittenGuest } from '../libvirt/xml/guest-interfaces.ts'
+import { parseNetwork } from '../libvirt/xml/network.ts'
 import { readText } from './manifest-files.ts'
 
 export interface ImportSource {
@@ -93,8 +95,18 @@ class Reading {
   }
 
   async #network(network: NetworkRef, leaveOurs: boolean): Promise<void> {
-    const xml = await this.#libvirt.networkXML(network, { inactive: true })
+    const libvirt = this.#libvirt
+    const xml = await libvirt.networkXML(network, { inactive: true })
     this.#sources.push({ kind: 'network', xml, leaveOurs })
+    const active = await libvirt.networkIsActive(network)
+    const differs = active && (await libvirt.networkXML(network).then((live) => isOther(live, xml)))
+    const ahead = [
+      !active && 'does not run, and the agent starts it',
+      !(await libvirt.networkAutostart(network)) &&
+        'does not start with the host, and the agent has it do so',
+      differs && 'runs with another definition than its saved one, which was read; the agent changes that',
+    ]
+    for (const each of ahead) if (each !== false) this.#notes.push(`network ${network.name}: ${each}`)
   }
 
   /** The saved definition is what the guest starts with; a guest that has none shows the live one. */
@@ -126,6 +138,16 @@ class Reading {
     const found = await this.#libvirt.domainByName(name)
     if (found) return found
     throw new Error(`libvirt has no guest ${name}: ${known(await this.#libvirt.listDomains())}`)
+  }
+}
+
+/** Whether the running network is another one than its saved definition says. One that cannot be read is told elsewhere. */
+function isOther(live: string, saved: string): boolean {
+  try {
+    const plan = planNetwork(parseNetwork(live), parseNetwork(saved), { live: true, canModifyDns: false })
+    return plan.updates.length + plan.restartRequired.length > 0
+  } catch {
+    return false
   }
 }
 
