@@ -18,18 +18,29 @@ export function whole<T extends object>(fields: Shape<T>, required: (keyof T)[])
   }
 }
 
+/** Which children of an element are entries of a list. */
+interface Kind {
+  of(parent: XmlElement): XmlElement[]
+  make(parent: XmlElement): XmlElement
+}
+
+const named = (name: string): Kind => ({
+  of: (parent) => parent.children.filter(isElement).filter((node) => node.name === name),
+  make: () => element(name),
+})
+
 /**
- * All children of one name, in order. An entry that has the key of one that is there is written over it, so that what
- * nobody understands in there stays; `keyOf` absent: the whole value is the key.
+ * All children of one name or kind, in order. An entry that has the key of one that is there is written over it, so that
+ * what nobody understands in there stays; `keyOf` absent: the whole value is the key.
  */
 export function entries<T>(
-  name: string,
+  nameOrKind: string | Kind,
   item: Codec<T>,
   keyOf: (value: T) => unknown = (value) => value,
 ): Codec<T[]> {
-  const ofName = (from: XmlElement) => from.children.filter(isElement).filter((node) => node.name === name)
+  const kind = typeof nameOrKind === 'string' ? named(nameOrKind) : nameOrKind
   const read = (from: XmlElement) => {
-    const values = ofName(from).flatMap((node) => item.read(node) ?? [])
+    const values = kind.of(from).flatMap((node) => item.read(node) ?? [])
     return values.length === 0 ? undefined : values
   }
   return {
@@ -37,19 +48,19 @@ export function entries<T>(
     write(to, values = []) {
       const before = read(to) ?? []
       if (values.length > 0 && isDeepStrictEqual(before, values)) return
-      const old = ofName(to).filter((node) => item.read(node) !== undefined)
+      const old = kind.of(to).filter((node) => item.read(node) !== undefined)
       const first = old[0] === undefined ? to.children.length : to.children.indexOf(old[0])
-      const kept = values.length === 0 ? old.filter((node) => isLeftOver(node, item)) : over(old, values)
+      const kept = values.length === 0 ? old.filter((node) => isLeftOver(node, item)) : over(old, values, to)
       const replaced = new Set<unknown>(old)
       const others = to.children.filter((node) => !replaced.has(node))
       to.children = [...others.slice(0, first), ...kept, ...others.slice(first)]
     },
   }
 
-  function over(old: readonly XmlElement[], values: readonly T[]): XmlElement[] {
+  function over(old: readonly XmlElement[], values: readonly T[], to: XmlElement): XmlElement[] {
     const byKey = Map.groupBy(old, (node) => JSON.stringify(keyOf(item.read(node)!)))
     return values.map((value) => {
-      const node = byKey.get(JSON.stringify(keyOf(value)))?.shift() ?? element(name)
+      const node = byKey.get(JSON.stringify(keyOf(value)))?.shift() ?? kind.make(to)
       item.write(node, value)
       return node
     })

@@ -2,8 +2,11 @@
  * What of a network's XML no manifest can say. By construction complete: it is what is left after the tables that read the XML
  * have taken away all that they understand.
  */
+
+import { child } from './codec.ts'
 import { isElement, type XmlElement } from './document.ts'
 import { networkContent, parseRoot } from './network.ts'
+import { content } from './network-codec.ts'
 
 /** libvirt's own bookkeeping: how many guests use it. Nothing that anybody sets. */
 const usage = 'connections'
@@ -21,7 +24,8 @@ export function inexpressible(xml: string): string[] {
   withoutUsage(root)
   const numbers = numberChildren(root)
   networkContent.write(root, undefined)
-  root.children = root.children.filter((node) => !isElement(node) || !['name', ...notes].includes(node.name))
+  child('name', content).write(root, undefined)
+  root.children = root.children.filter((node) => !isElement(node) || !notes.includes(node.name))
   return paths(root, 'network', numbers)
 }
 

@@ -1,7 +1,7 @@
 /** What stands in a network's definition in a namespace: our mark, and dnsmasq's options. */
-import { type Codec, child } from './codec.ts'
+import { attribute, type Codec, child, text } from './codec.ts'
 import { element, isElement, type XmlElement } from './document.ts'
-import { localName, namespaceOf } from './network-codec.ts'
+import { entries, localName, namespaceOf } from './network-codec.ts'
 
 /** Of our element in `<metadata>`. Networks that are defined carry it: it stays for good. */
 export const markNamespace = 'https://patchbay.dev/libvirt/network/v1'
@@ -37,25 +37,21 @@ export const owner: Codec<string> = {
 /** `<dnsmasq:options>`, whatever its prefix. */
 export const dnsmasqOptions: Codec<string[]> = {
   read(root) {
-    const values = optionsOf(root, elementOf(root)).flatMap(({ attributes: { value } }) => value ?? [])
-    return values.length === 0 ? undefined : values
-  },
-  write(root, values = []) {
     const found = elementOf(root)
-    if (found === undefined && values.length === 0) return
+    return found && options(root).read(found)
+  },
+  write(root, values) {
+    const found = elementOf(root)
     const target = found ?? element('dnsmasq:options', { 'xmlns:dnsmasq': dnsmasqNamespace })
-    const old = new Set<unknown>(
-      optionsOf(root, found).filter((option) => Object.keys(option.attributes).join() === 'value'),
-    )
-    const prefix = target.name.includes(':') ? `${target.name.split(':')[0]}:` : ''
-    target.children = [
-      ...target.children.filter((node) => !old.has(node)),
-      ...values.map((value) => element(`${prefix}option`, { value })),
-    ]
-    if (found === undefined) root.children.push(target)
-    else if (target.children.length === 0) root.children = root.children.filter((node) => node !== target)
+    options(root).write(target, values)
+    if (found === undefined && target.children.length > 0) root.children.push(target)
+    if (found !== undefined && isBare(found)) root.children = root.children.filter((node) => node !== found)
   },
 }
+
+/** Nothing stands in it but where its prefix comes from. */
+const isBare = ({ attributes, children }: XmlElement) =>
+  children.length === 0 && Object.keys(attributes).every((name) => name.startsWith('xmlns:'))
 
 function elementOf(root: XmlElement): XmlElement | undefined {
   return childrenOf(root).find(
@@ -63,10 +59,14 @@ function elementOf(root: XmlElement): XmlElement | undefined {
   )
 }
 
-function optionsOf(root: XmlElement, options: XmlElement | undefined): XmlElement[] {
-  return options === undefined
-    ? []
-    : childrenOf(options).filter(
-        (node) => localName(node) === 'option' && namespaceOf(node, options, root) === dnsmasqNamespace,
-      )
-}
+const options = (root: XmlElement): Codec<string[]> =>
+  entries(
+    {
+      of: (parent) =>
+        childrenOf(parent).filter(
+          (node) => localName(node) === 'option' && namespaceOf(node, parent, root) === dnsmasqNamespace,
+        ),
+      make: ({ name }) => element(name.replace(/options$/, 'option')),
+    },
+    attribute('value', text),
+  )

@@ -121,10 +121,13 @@ export function parseRoot(xml: string): XmlElement {
   return parsed
 }
 
+/** Their text is what they say, or nobody's to touch. */
+const textual = ['name', 'hostname', 'metadata']
+
 /** libvirt breaks the line in elements without content; left there, that would pass for text. */
 function dropLayout(of: XmlElement): void {
   for (const node of of.children) {
-    if (!isElement(node) || node.name === 'metadata' || node.name === 'name') continue
+    if (!isElement(node) || textual.includes(node.name)) continue
     if (node.children.every((inner) => typeof inner === 'string' && inner.trim() === '')) node.children = []
     dropLayout(node)
   }

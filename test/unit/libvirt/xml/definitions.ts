@@ -5,16 +5,16 @@ import type { InterfaceDefinition } from '../../../../src/core/definition.ts'
 import type { Port } from '../../../../src/core/port.ts'
 
 const character = fc.constantFrom(...`<>&'" \t\n\r/=ax0é-`, '&lt;', '𝄞')
-const hostile = fc.string({ unit: character, minLength: 1, maxLength: 12 })
-const plain = fc.stringMatching(/^[a-z0-9_.]{1,8}$/)
+export const hostile = fc.string({ unit: character, minLength: 1, maxLength: 12 })
+export const plain = fc.stringMatching(/^[a-z0-9_.]{1,8}$/)
 const hex = (length: number) =>
   fc.string({ unit: fc.constantFrom(...'0123456789abcdef'), minLength: length, maxLength: length })
-const pciAddress = fc
+export const pciAddress = fc
   .tuple(hex(4), hex(2), fc.integer({ max: 31, min: 0 }), fc.integer({ min: 0, max: 7 }))
   .map(([domain, bus, slot, fn]) => `${domain}:${bus}:${slot.toString(16).padStart(2, '0')}.${fn}`)
 
 /** Each field there or not; an object of which nothing is there is not there itself, as in what is read. */
-function some<T>(
+export function some<T>(
   fields: { [K in keyof T]-?: Arbitrary<T[K]> },
   requiredKeys: (keyof T)[] = [],
 ): Arbitrary<T> {
@@ -26,7 +26,7 @@ function some<T>(
 const rate = fc.integer({ min: 1, max: 4294967295 })
 const offloads = some<Record<string, boolean>>({ csum: fc.boolean(), tso4: fc.boolean(), ufo: fc.boolean() })
 
-const settings: { [K in keyof InterfaceSettings]-?: Arbitrary<InterfaceSettings[K]> } = {
+export const settings: { [K in keyof InterfaceSettings]-?: Arbitrary<InterfaceSettings[K]> } = {
   mac: fc.array(hex(2), { minLength: 5, maxLength: 5 }).map((bytes) => ['52', ...bytes].join(':')),
   model: hostile,
   driver: some<NonNullable<InterfaceSettings['driver']>>({
