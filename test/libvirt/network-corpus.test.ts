@@ -6,9 +6,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readManifest } from '../../src/api/read-manifest.ts'
+import type { NetworkChange, Section, SectionEntry } from '../../src/core/network-plan/change.ts'
 import { LibvirtClient } from '../../src/libvirt/client.ts'
 import { buildNetwork, parseNetwork } from '../../src/libvirt/xml/network.ts'
 import { inexpressible } from '../../src/libvirt/xml/network-inexpressible.ts'
+import { updateOf } from '../../src/libvirt/xml/network-update.ts'
 import { LabHost } from '../lab/host.ts'
 import { pathsOf, schemaPaths } from './network-corpus/schema.ts'
 
@@ -104,6 +106,77 @@ describe.each(files)('%s', (file) => {
     expect(texts.flatMap((text) => readManifest(text, file).problems)).toEqual([])
   })
 })
+
+/** Each with neighbours that share as much with it as libvirt lets them. */
+const updates: [string, NetworkChange][] = [
+  [
+    `<ip address='10.0.0.1' prefix='24'><dhcp><host name='n' ip='10.0.0.2'/><host mac='52:54:00:00:00:01' name='o' ip='10.0.0.3'/></dhcp></ip>`,
+    change('ip-dhcp-host', { mac: '52:54:00:00:00:02', name: 'x', ip: '10.0.0.4', lease: { expiry: 0 } }),
+  ],
+  [
+    `<ip family='ipv6' address='fd00::1' prefix='64'><dhcp><host id='0:1' name='n' ip='fd00::2'/></dhcp></ip>`,
+    change('ip-dhcp-host', { id: '0:1', name: 'x', ip: 'fd00::4' }),
+  ],
+  [
+    `<ip address='10.0.0.1' prefix='24'><dhcp><range start='10.0.0.2' end='10.0.0.9'/></dhcp></ip>`,
+    change('ip-dhcp-range', { start: '10.0.0.20', end: '10.0.0.29', lease: { expiry: 3, unit: 'hours' } }),
+  ],
+  [
+    `<forward mode='bridge'><interface dev='a'/><interface dev='b'/></forward>`,
+    change('forward-interface', { dev: 'c' }),
+  ],
+  [
+    `<portgroup name='a' default='yes'/><portgroup name='c'/>`,
+    change('portgroup', { name: 'b', trustGuestRxFilters: true, bandwidth: { inbound: { average: 1 } } }),
+  ],
+  [
+    `<dns><host ip='10.0.0.2'><hostname>a</hostname></host></dns>`,
+    change('dns-host', { ip: '10.0.0.3', hostnames: ['b', 'c'] }),
+  ],
+  [`<dns><txt name='a' value='v'/></dns>`, change('dns-txt', { name: 'b', value: `v & 'w'` })],
+  [
+    `<dns><srv service='s' protocol='tcp' domain='d' target='t' port='1'/><srv service='s' protocol='tcp' domain='d' target='u' port='1'/></dns>`,
+    change('dns-srv', { service: 's', protocol: 'tcp', domain: 'd', target: 'v', port: 1, weight: 2 }),
+  ],
+]
+
+function change<S extends Section>(section: S, entry: SectionEntry[S]): NetworkChange {
+  return { command: 'add-last', section, parentIndex: 0, entry } as NetworkChange
+}
+
+describe('an entry is added whole, and deleted alone', () => {
+  test.each(updates)('%s', async (inner, added) => {
+    const saved = { live: false, saved: true }
+    const network = await client.networkDefine(`<network><name>updates</name>${inner}</network>`)
+    const xml = () => client.networkXML(network, { inactive: true })
+    try {
+      const before = await xml()
+      await client.networkUpdate(network, updateOf(added), saved)
+      expect(entriesOf(await xml())).toEqual([...entriesOf(before), added.entry])
+      await client.networkUpdate(network, updateOf({ ...added, command: 'delete' }), saved)
+      expect(await xml()).toBe(before)
+    } finally {
+      await client.networkUndefine(network)
+    }
+  })
+})
+
+/** Of all sections. */
+function entriesOf(xml: string): unknown[] {
+  const { settings, portGroups } = parseNetwork(xml)
+  const { dhcp } = settings.ips?.[0] ?? {}
+  const { dns, forward } = settings
+  const lists: (readonly unknown[] | undefined)[] = [
+    dhcp?.hosts,
+    dhcp?.ranges,
+    forward?.interfaces,
+    portGroups,
+    dns?.hosts,
+    dns?.txts,
+    dns?.srvs,
+  ]
+  return lists.flatMap((list) => list ?? [])
+}
 
 /**
  * What a definition that is written afresh has otherwise, on purpose: no metadata of others, and MAC addresses of DHCP hosts, which libvirt
