@@ -1,7 +1,8 @@
 /** libvirt's `ip` and `route` elements of a network <-> Ip and Route. */
+import { isIPv6 } from 'node:net'
 import type { Ip, Route } from '../../api/network-addresses.ts'
 import type { SectionEntry } from '../../core/network-plan/change.ts'
-import { attribute, child, integer, oneOf, shape, text, yesNo } from './codec.ts'
+import { attribute, type Codec, child, integer, oneOf, shape, text, yesNo } from './codec.ts'
 import { entries, macSpelling, unescaped, whole } from './network-codec.ts'
 
 type Range = SectionEntry['ip-dhcp-range']
@@ -47,27 +48,40 @@ const dhcp = shape<Dhcp>({
   ),
 })
 
-export const ip = whole<Ip>(
-  {
-    address: attribute('address', text),
-    netmask,
-    prefix,
-    family,
-    localPtr: attribute('localPtr', yesNo),
-    tftp: child('tftp', whole({ root: attribute('root', text) }, ['root'])),
-    dhcp: child('dhcp', dhcp),
-  },
-  ['address'],
+export const ip = withFamily(
+  whole<Ip>(
+    {
+      address: attribute('address', text),
+      netmask,
+      prefix,
+      family,
+      localPtr: attribute('localPtr', yesNo),
+      tftp: child('tftp', whole({ root: attribute('root', text) }, ['root'])),
+      dhcp: child('dhcp', dhcp),
+    },
+    ['address'],
+  ),
 )
 
-export const route = whole<Route>(
-  {
-    family,
-    address: attribute('address', text),
-    netmask,
-    prefix,
-    gateway: attribute('gateway', text),
-    metric: attribute('metric', integer),
-  },
-  ['address', 'gateway'],
+export const route = withFamily(
+  whole<Route>(
+    {
+      family,
+      address: attribute('address', text),
+      netmask,
+      prefix,
+      gateway: attribute('gateway', text),
+      metric: attribute('metric', integer),
+    },
+    ['address', 'gateway'],
+  ),
 )
+
+/** libvirt takes an IPv6 address only where the family is said. */
+function withFamily<T extends Pick<Ip, 'address' | 'family'>>(codec: Codec<T>): Codec<T> {
+  const familyOf = ({ address }: T) => (isIPv6(address) ? 'ipv6' : undefined)
+  return {
+    ...codec,
+    write: (to, value) => codec.write(to, value && { ...value, family: value.family ?? familyOf(value) }),
+  }
+}
