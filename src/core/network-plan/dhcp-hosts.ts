@@ -5,10 +5,10 @@
  * - `delete` removes the first entry that fits every attribute given, an entry without mac fitting any.
  * The id never identifies. So an entry is deleted by its ip alone.
  */
-import { type DhcpHost, marksOf } from './dhcp-host-marks.ts'
+import { byIp, type DhcpHost, marksOf } from './dhcp-host-marks.ts'
 import { pairUp } from './pairs.ts'
 import { Patience, planSharingHosts } from './sharing-hosts.ts'
-import { difference, type Step } from './step.ts'
+import { difference, isInPhases, phases, type Step } from './step.ts'
 
 /** Undefined when libvirt can't be brought from the one to the other: two hosts of one address can't be told apart. */
 export function planDhcpHosts(
@@ -18,20 +18,20 @@ export function planDhcpHosts(
   const { gone, added } = difference(from, to)
   if (gone.length === 0 && added.length === 0) return []
   if (!anyShares(from) && !anyShares(to)) return planDistinctHosts(gone, added)
-  const steps: Step<DhcpHost>[] = []
+  const free: Step<DhcpHost>[] = []
+  const bound: Step<DhcpHost>[] = []
   const patience = new Patience()
   for (const cluster of clustersOf(from, to)) {
-    const own = difference(cluster.from, cluster.to)
-    const planned =
-      own.added.length === 0 && !anyShares(cluster.from, ipOnly)
-        ? own.gone.map(byIp)
-        : anyShares(cluster.from) || anyShares(cluster.to)
-          ? planSharingHosts(cluster.from, cluster.to, patience)
-          : planDistinctHosts(own.gone, own.added)
-    if (planned === undefined) return undefined
-    steps.push(...planned)
+    if (anyShares(cluster.from) || anyShares(cluster.to)) {
+      const steps = planSharingHosts(cluster.from, cluster.to, patience)
+      if (steps === undefined) return undefined
+      ;(isInPhases(steps) ? free : bound).push(...steps)
+    } else {
+      const own = difference(cluster.from, cluster.to)
+      free.push(...planDistinctHosts(own.gone, own.added))
+    }
   }
-  return steps
+  return [...free.toSorted((a, b) => phases[a.command] - phases[b.command]), ...bound]
 }
 
 /**
@@ -55,16 +55,10 @@ function planDistinctHosts(gone: readonly DhcpHost[], added: readonly DhcpHost[]
   return [...deletes, ...modifies, ...adds]
 }
 
-function byIp({ ip }: DhcpHost): Step<DhcpHost> {
-  return { command: 'delete', entry: { ip } }
-}
-
-const ipOnly = ({ ip }: DhcpHost): string[] => [ip]
-
-function anyShares(hosts: readonly DhcpHost[], marks: (host: DhcpHost) => string[] = marksOf): boolean {
+function anyShares(hosts: readonly DhcpHost[]): boolean {
   const seen = new Set<string>()
   for (const host of hosts) {
-    for (const mark of marks(host)) {
+    for (const mark of marksOf(host)) {
       if (seen.has(mark)) return true
       seen.add(mark)
     }

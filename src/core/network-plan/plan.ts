@@ -2,7 +2,7 @@
 import type { Ip } from '../../api/network-addresses.ts'
 import { normalForm } from '../network-canonical.ts'
 import type { NetworkDefinition } from '../network-definition.ts'
-import type { Command, NetworkChange, NetworkPlan, RestartReason, Section, SectionEntry } from './change.ts'
+import type { NetworkChange, NetworkPlan, RestartReason, Section, SectionEntry } from './change.ts'
 import { planDhcpHosts } from './dhcp-hosts.ts'
 import { type DhcpRange, planDhcpRanges } from './dhcp-ranges.ts'
 import { planDnsHosts, planDnsSrvs, planDnsTxts } from './dns.ts'
@@ -13,7 +13,7 @@ import { IpDhcp } from './ip-dhcp.ts'
 import { inOrder, type Placed } from './order.ts'
 import { planPortGroups } from './port-groups.ts'
 import { ipReasons, restartReason, restartReasons, valueText } from './restart.ts'
-import type { Step } from './step.ts'
+import { isInPhases, phases, type Step } from './step.ts'
 
 export interface NetworkPlanOptions {
   /** The updates are for a running network: dnsmasq has to follow. */
@@ -99,21 +99,15 @@ class Collector {
   ): void {
     if (steps === undefined) this.#restartRequired.push(restartReason(field, from, to))
     else {
-      // A list that has deletes after modifies has them there for a reason.
-      const isFree = steps.every(
-        ({ command }, n) => n === 0 || phases[command] >= phases[steps[n - 1]!.command],
-      )
-      const phaseOf = (command: Command) => (isFree ? phases[command] : phases.modify)
+      const ordered = isInPhases(steps)
       for (const { command, entry } of steps) {
         const change = { command, section, parentIndex, entry } as NetworkChange
-        const phase = addFirst && command !== 'delete' ? -1 : phaseOf(command)
+        const phase = addFirst && command !== 'delete' ? -1 : ordered ? phases[command] : phases.modify
         this.#placed.push({ change, phase })
       }
     }
   }
 }
-
-const phases = { delete: 0, modify: 1, 'add-first': 2, 'add-last': 2 }
 
 /** A DNS server that is switched on or off takes its records along. */
 function planDns(plan: Collector, from: NetworkDefinition, to: NetworkDefinition, canModify: boolean): void {

@@ -2,7 +2,7 @@
  * DHCP hosts that share a mac or a name with others of their list, which libvirt takes in a definition but not in an `add`. A
  * host like that comes in by a stand-in of its ip at the head of the list, which `modify` finds first.
  */
-import { type DhcpHost, marksOf } from './dhcp-host-marks.ts'
+import { byIp, type DhcpHost, marksOf } from './dhcp-host-marks.ts'
 import { pairUp } from './pairs.ts'
 import { difference, type Step, textOf } from './step.ts'
 
@@ -15,14 +15,14 @@ export class Patience {
   }
 }
 
-/** Undefined when there is no way, since ips repeat. The shortest way, unless that takes more looking than there is patience. */
+/** Undefined when there is no way: with an ip that is in a list twice. The shortest way, unless that takes more looking than there is patience. */
 export function planSharingHosts(
   from: readonly DhcpHost[],
   to: readonly DhcpHost[],
   patience: Patience,
 ): Step<DhcpHost>[] | undefined {
+  if (repeatsAnIp(from) || repeatsAnIp(to)) return undefined
   const steps = straightWay(from, to)
-  if (steps === undefined) return undefined
   const { gone, added } = difference(from, to)
   const pairs = pairUp(gone.map(marksOf), added.map(marksOf)).filter((partner) => partner !== undefined)
   const atLeast = gone.length + added.length - pairs.length
@@ -34,11 +34,13 @@ export function planSharingHosts(
 }
 
 /**
- * Adds of what no host becomes, where nothing is in the way yet; modifies that hit the right host, as long as there are any; deletes; then
- * the other adds, by a stand-in where one is needed.
+ * Deletes of what becomes no other host; adds of what no host becomes, where nothing is in the way yet; modifies that hit the right host,
+ * as long as there are any; then what is left, by a stand-in where one is needed. Without modifies it is always a way, unless ips
+ * repeat.
  */
-function straightWay(from: readonly DhcpHost[], to: readonly DhcpHost[]): Step<DhcpHost>[] | undefined {
+function straightWay(from: readonly DhcpHost[], to: readonly DhcpHost[], modifying = true): Step<DhcpHost>[] {
   const { gone, added } = difference(from, to)
+  const partners = modifying ? pairUp(gone.map(marksOf), added.map(marksOf)) : []
   const steps: Step<DhcpHost>[] = []
   let list = [...from]
   const going = new Set(gone)
@@ -47,18 +49,21 @@ function straightWay(from: readonly DhcpHost[], to: readonly DhcpHost[]): Step<D
     steps.push(step)
     list = carryOut(list, step)!
   }
-
   const hitOf = (host: DhcpHost) => list.findIndex((each) => shares(each, host))
 
-  const pairs = new Set(pairUp(gone.map(marksOf), added.map(marksOf)))
+  for (const [n, host] of gone.entries()) {
+    if (partners[n] !== undefined) continue
+    take(byIp(host))
+    going.delete(host)
+  }
+  const paired = new Set(partners)
   for (const [n, host] of added.entries()) {
-    if (pairs.has(n) || hitOf(host) >= 0) continue
+    if (paired.has(n) || hitOf(host) >= 0) continue
     take({ command: 'add-last', entry: host })
     coming.delete(host)
   }
-
   // The last of the list first: what it comes to share is then behind those that are still to be found.
-  for (let before = -1; before !== coming.size; ) {
+  for (let before = -1; modifying && before !== coming.size; ) {
     before = coming.size
     const inTurn = [...coming].map((host) => ({ host, at: hitOf(host) })).sort((a, b) => b.at - a.at)
     for (const { host } of inTurn) {
@@ -70,29 +75,19 @@ function straightWay(from: readonly DhcpHost[], to: readonly DhcpHost[]): Step<D
     }
   }
   for (const host of going) {
-    const pattern = patternOf(host, list)
-    if (pattern === undefined) return undefined
-    take({ command: 'delete', entry: pattern })
+    // A host that was modified has its ip already and stands before it.
+    if (list.find(({ ip }) => ip === host.ip) !== host) return straightWay(from, to, false)
+    take(byIp(host))
   }
   for (const host of coming) {
-    const taken = list.find((each) => shares(each, host))
-    if (taken === undefined) {
+    if (hitOf(host) < 0) {
       take({ command: 'add-last', entry: host })
       continue
     }
-    if (list.some(({ ip }) => ip === host.ip)) return undefined
     take({ command: 'add-first', entry: standInOf(host, [...from, ...to]) })
     take({ command: 'modify', entry: host })
   }
   return steps
-}
-
-/** What `delete` finds this very host by. */
-function patternOf(host: DhcpHost, list: readonly DhcpHost[]): DhcpHost | undefined {
-  const { mac, name, ip } = host
-  return [{ ip }, { ip, mac }, { ip, name }, { ip, mac, name }]
-    .map((pattern) => JSON.parse(JSON.stringify(pattern)) as DhcpHost)
-    .find((pattern) => list.find((each) => fits(pattern, each)) === host)
 }
 
 function standInOf({ ip }: DhcpHost, others: readonly DhcpHost[]): DhcpHost {
@@ -104,14 +99,12 @@ function standInOf({ ip }: DhcpHost, others: readonly DhcpHost[]): DhcpHost {
 const shares = (a: DhcpHost, b: DhcpHost): boolean =>
   a.ip === b.ip || (a.mac !== undefined && a.mac === b.mac) || (a.name !== undefined && a.name === b.name)
 
-const fits = (pattern: DhcpHost, host: DhcpHost): boolean =>
-  pattern.ip === host.ip &&
-  (pattern.mac === undefined || host.mac === undefined || pattern.mac === host.mac) &&
-  (pattern.name === undefined || pattern.name === host.name)
+const repeatsAnIp = (hosts: readonly DhcpHost[]): boolean =>
+  new Set(hosts.map(({ ip }) => ip)).size < hosts.length
 
 /** libvirt's list after a step; undefined when it refuses. */
 function carryOut(list: readonly DhcpHost[], { command, entry }: Step<DhcpHost>): DhcpHost[] | undefined {
-  const at = list.findIndex((each) => (command === 'delete' ? fits(entry, each) : shares(each, entry)))
+  const at = list.findIndex((each) => (command === 'delete' ? each.ip === entry.ip : shares(each, entry)))
   if (command === 'add-first') return at < 0 ? [entry, ...list] : undefined
   if (command === 'add-last') return at < 0 ? [...list, entry] : undefined
   if (at < 0) return undefined
@@ -134,11 +127,7 @@ function search(
     const standIn = standInOf(host, [...list, ...to])
     wanted.set(textOf(standIn), standIn)
   }
-  const steps: Step<DhcpHost>[] = []
-  for (const host of list) {
-    const pattern = patternOf(host, list)
-    if (pattern) steps.push({ command: 'delete', entry: pattern })
-  }
+  const steps = list.map(byIp)
   for (const entry of wanted.values()) {
     steps.push({ command: 'modify', entry }, { command: 'add-last', entry }, { command: 'add-first', entry })
   }

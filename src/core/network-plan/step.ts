@@ -8,6 +8,14 @@ export interface Step<E> {
 
 export type StepOf<S extends Section> = Step<SectionEntry[S]>
 
+/** Deletes come before modifies, and these before adds. */
+export const phases: Record<Command, number> = { delete: 0, modify: 1, 'add-first': 2, 'add-last': 2 }
+
+/** Else the order of the steps has a reason of its own. */
+export function isInPhases(steps: readonly Step<unknown>[]): boolean {
+  return steps.every(({ command }, n) => n === 0 || phases[command] >= phases[steps[n - 1]!.command])
+}
+
 /** An entry of a canonical definition: the same text, the same entry. Absent fields don't stand in it. */
 export const textOf = (entry: object): string => JSON.stringify(entry)
 
