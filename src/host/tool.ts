@@ -5,7 +5,16 @@ import { HostError } from './host-error.ts'
 type Tool = keyof typeof packages
 
 /** The package that has each. */
-const packages = { bridge: 'iproute2', ip: 'iproute2', tc: 'iproute2', 'ovs-vsctl': 'openvswitch-switch' }
+const packages = {
+  bridge: 'iproute2',
+  ip: 'iproute2',
+  tc: 'iproute2',
+  'ovs-vsctl': 'openvswitch-switch',
+  'iptables-save': 'iptables',
+  'iptables-restore': 'iptables',
+  'ip6tables-save': 'iptables',
+  'ip6tables-restore': 'iptables',
+}
 
 /** A tool that answers later than this hangs. */
 const DEADLINE_MS = 10_000

@@ -59,12 +59,13 @@ export class BridgeClient {
     await this.#host.run(`ip link set ${this.#name} master ${bridge} up`)
   }
 
-  /** The lease that it is given by DHCP, asking as one that never had any; undefined when nobody answers within 3 s. */
+  /** The lease that it is given by DHCP, asking as one that never had any; undefined when nobody answers within 6 s.
+   * dnsmasq takes 3 s for an address that it picks: it pings it first, without its option `no-ping`. */
   async dhcp(): Promise<Lease | undefined> {
     const script = path.join(import.meta.dirname, 'print-lease')
     const { stdout, exitCode } = await this.#run(
       'busybox',
-      ['udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '3', '-T', '1', '-s', script],
+      ['udhcpc', '-i', 'eth0', '-f', '-n', '-q', '-t', '6', '-T', '1', '-s', script],
       false,
     )
     if (exitCode !== 0) return undefined

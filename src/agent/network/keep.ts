@@ -11,6 +11,7 @@ import { apply, RestartFailed } from './apply.ts'
 import { accepted, refusedFor } from './check.ts'
 import { type Decision, decide } from './decide.ts'
 import type { FailedRestarts } from './failed-restarts.ts'
+import { withFirewallHeld } from './firewall.ts'
 import { gatherNetwork } from './gather.ts'
 import { changedText, changingText, inForceText, restartText } from './report.ts'
 import { putBackTaps } from './taps.ts'
@@ -45,7 +46,7 @@ export async function keep(
   if (steps.length > 0) {
     await announce({ status: 'False', reason: 'NetworkChanging', message: changingText(steps, live) })
     try {
-      await apply(steps, wanted, observed, context.libvirt, work)
+      await withFirewallHeld(steps, live, work, () => apply(steps, wanted, observed, context.libvirt, work))
     } catch (error) {
       if (!(error instanceof RestartFailed)) throw error
       failedRestarts.remember(wanted.name, wanted, error.message)

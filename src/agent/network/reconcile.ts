@@ -3,6 +3,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Condition } from '../../api/conditions.ts'
 import { networkNameOf } from '../../core/applicable.ts'
 import { type Check, readiness } from '../../core/interface-status.ts'
+import { isMadeByLibvirt } from '../../core/network-definition.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
 import { done, failureSort, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Reconcile } from '../../reconcile/runner.ts'
@@ -11,6 +12,7 @@ import type { Context } from '../context.ts'
 import { UpdateRefused } from './apply.ts'
 import { accepted, checkPortGroup, selectsHost } from './check.ts'
 import { FailedRestarts } from './failed-restarts.ts'
+import { releaseLeftFirewall } from './firewall.ts'
 import { type Kept, keep } from './keep.ts'
 import { abandoned, letGo } from './remove.ts'
 import type { NetworkWork } from './work.ts'
@@ -29,10 +31,15 @@ export function portGroupReconciler(context: Context): Reconcile<Key & { kind: '
 
 export function networkReconciler(context: Context): Reconcile<Key & { kind: 'Network' }> {
   const failedRestarts = new FailedRestarts()
+  let released: Promise<void> | undefined
   return async (key, { log, signal }) => {
     const network = context.store.get('Network', key.name)
     if (!network) return done
     const work: NetworkWork = { key, network, log, signal }
+    if (isMadeByLibvirt(network.spec)) {
+      released ??= releaseLeftFirewall(work)
+      await released
+    }
     const say = async (check: Check) => {
       const changed = await writeReadiness(context, key, network, check)
       // The host's inventory counts it.
