@@ -91,7 +91,10 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
   const watching = watchLinks((link) => wake(wakes.ofLink(link)), ending.signal, log)
   const resync = setInterval(() => {
     // Spread, and without bringing a failing key forward as a wake would.
-    for (const key of wakes.all()) runner.addAfter(key, Math.random() * RESYNC_SPREAD_MS)
+    for (const keys of wakes.allByGuest()) {
+      const ms = Math.random() * RESYNC_SPREAD_MS
+      for (const key of keys) runner.addAfter(key, ms)
+    }
     context.macvtapModes
       .refresh(ending.signal)
       .catch((err) => log.warn({ err }, 'cannot read the modes of macvtaps, will try again'))

@@ -30,6 +30,15 @@ export class Wakes {
     ]
   }
 
+  /** All, those of one guest together: passes that begin together share what they read of it. */
+  allByGuest(): Key[][] {
+    const guestOf = ({ kind, namespace, name }: Key) => {
+      const guest = kind === 'GuestInterface' ? this.#store.get(kind, name, namespace)?.spec.guest : undefined
+      return guest ? (guest.uuid ?? guest.name) : kind
+    }
+    return [...Map.groupBy(this.all(), guestOf).values()]
+  }
+
   /** A changed Network or PortGroup concerns every interface that is plugged into a network: which one it was named before is not known. */
   ofStore(key: Key): Key[] {
     if (key.kind === 'GuestInterface') return [key]
