@@ -8,6 +8,7 @@ import { namespaceOf, ownerOf } from '../core/identity.ts'
 import { importInterface } from '../core/import-interface.ts'
 import { importNetwork } from '../core/import-network.ts'
 import { ownPortGroup } from '../core/network-definition.ts'
+import { resolve } from '../core/resolve.ts'
 import {
   readWrittenGuest,
   type WrittenGuest,
@@ -109,6 +110,11 @@ function addGuest({ xml, file }: ImportSource, found: Findings): void {
   const guest = read(file, found, () => readWrittenGuest(xml))
   if (guest === undefined) return
   const origin = `${file === undefined ? '' : `${file}: `}guest ${guest.name}`
+  if (guest.running && file !== undefined) {
+    found.notes.push(
+      `${origin}: runs: what libvirt chose and merged stands here too; virsh dumpxml --inactive has what was asked for`,
+    )
+  }
   const siblings = guest.interfaces.flatMap(({ definition }) => definition ?? [])
   for (const each of guest.interfaces) {
     addInterface(guest, each, siblings, `${origin}: interface ${each.label}`, found)
@@ -140,9 +146,9 @@ function addInterface(
   checkNetworkOf(imported.manifest, origin, found)
 }
 
-/** libvirt takes a port group that there isn't for none; a manifest that names one is refused. */
-function checkNetworkOf({ spec }: GuestInterface, origin: string, found: Findings): void {
-  const { network } = spec.source
+/** What hangs on the network, which the interface alone doesn't show. */
+function checkNetworkOf(guestInterface: GuestInterface, origin: string, found: Findings): void {
+  const { network } = guestInterface.spec.source
   if (network === undefined) return
   const groups = found.groups.get(network.name)
   if (groups === undefined) {
@@ -153,7 +159,23 @@ function checkNetworkOf({ spec }: GuestInterface, origin: string, found: Finding
       `${origin}: source@portgroup: network ${network.name} has no port group ${network.portGroup} ` +
         `(${known === '' ? 'it has none' : `it has ${known}`}); libvirt takes that for none. Correct it in the guest's definition`,
     )
+  } else {
+    found.refusals.push(...notPossible(guestInterface, found).map((refusal) => `${origin}: ${refusal}`))
   }
+}
+
+/** What libvirt shows of such an interface and takes no notice of, the agent would refuse. */
+function notPossible(guestInterface: GuestInterface, { objects }: Findings): string[] {
+  const networks = objects.filter((object) => object.kind === 'Network')
+  const name = guestInterface.spec.source.network?.name
+  if (!networks.some((network) => networkNameOf(network) === name)) return []
+  const resolved = resolve({
+    guestInterface,
+    networks,
+    portGroups: objects.filter((object) => object.kind === 'PortGroup'),
+    host: { name: 'any', labels: {} },
+  })
+  return 'refusals' in resolved ? resolved.refusals.map(({ message }) => message) : []
 }
 
 /** Of a text that is none, only that is known. */

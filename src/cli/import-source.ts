@@ -98,9 +98,13 @@ class Reading {
     const libvirt = this.#libvirt
     const xml = await libvirt.networkXML(network, { inactive: true })
     this.#sources.push({ kind: 'network', xml, leaveOurs })
-    const active = await libvirt.networkIsActive(network)
+    const [active, saved] = [
+      await libvirt.networkIsActive(network),
+      await libvirt.networkIsPersistent(network),
+    ]
     const differs = active && (await libvirt.networkXML(network).then((live) => isOther(live, xml)))
     const ahead = [
+      !saved && 'has no saved definition; its running one was read, and the agent saves it',
       !active && 'does not run, and the agent starts it',
       !(await libvirt.networkAutostart(network)) &&
         'does not start with the host, and the agent has it do so',

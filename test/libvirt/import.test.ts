@@ -37,7 +37,8 @@ const networks = [
     <portgroup name='Sales' default='yes'/>
     <portgroup name='web'/>
   </network>`,
-  `<network><name>pool</name><forward mode='bridge'><interface dev='pool0'/><interface dev='pool1'/></forward></network>`,
+  `<network><name>pool</name><forward mode='bridge'><interface dev='pool0'/><interface dev='pool1'/></forward>
+    <portgroup name='plain' default='yes'/></network>`,
   `<network><name>bridged</name><forward mode='bridge'/><bridge name='br0'/><portgroup name='fast'/></network>`,
 ]
 
@@ -139,6 +140,7 @@ describe('a host as people made it', () => {
       'Network bridged',
       'PortGroup bridged.fast',
       'Network pool',
+      'PortGroup pool.plain',
       ...[7, 8, 9].map((n) => `GuestInterface off.52-54-00-00-00-0${n}`),
       ...[1, 2, 3, 4, 5, 6].map((n) => `GuestInterface vm1.52-54-00-00-00-0${n}`),
     ])
@@ -157,6 +159,7 @@ describe('a host as people made it', () => {
     expect(code).toBe(0)
     expect(idsOf(objectsOf(out))).toEqual([
       'Network pool',
+      'PortGroup pool.plain',
       ...[7, 8, 9].map((n) => `GuestInterface off.52-54-00-00-00-0${n}`),
     ])
   })

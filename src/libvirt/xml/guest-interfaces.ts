@@ -12,6 +12,8 @@ export interface WrittenGuest {
   name: string
   /** Absent where libvirt has yet to choose one. */
   uuid?: string
+  /** A live definition: libvirt numbers guests while they run. */
+  running: boolean
   interfaces: WrittenInterface[]
 }
 
@@ -38,6 +40,7 @@ export function readWrittenGuest(xml: string): WrittenGuest {
   return {
     name,
     uuid: textOf(domain, 'uuid')?.toLowerCase(),
+    running: domain.attributes.id !== undefined,
     interfaces: interfaces.map((each) => (isUnderstood(each) ? owned.shift()! : each)),
   }
 }

@@ -94,6 +94,7 @@ test('whole or not at all: everything in the way is named by file, network or gu
         "<interface type='mcast'><mac address='52:54:00:00:00:02'/></interface>",
         "<interface type='bridge'><source bridge='br0'/></interface>",
         nic('52:54:00:00:00:03', "network='Lab_Net' portgroup='nobody'"),
+        "<interface type='network'><mac address='52:54:00:00:00:04'/><source network='Lab_Net'/><virtualport type='openvswitch'/></interface>",
       ].join(''),
     ),
   )
@@ -107,6 +108,7 @@ test('whole or not at all: everything in the way is named by file, network or gu
     expect.stringMatching(
       /bad-guest\.xml: guest vm2: interface 52:54:00:00:00:03: source@portgroup: .*no port group nobody \(it has sales\)/,
     ),
+    expect.stringMatching(/bad-guest\.xml: guest vm2: interface 52:54:00:00:00:04: virtualPort.*: .*openvswitch/),
   ])
 })
 

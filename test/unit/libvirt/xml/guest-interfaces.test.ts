@@ -21,6 +21,7 @@ test('interfaces as people write them, and none that only look like some', () =>
     <hostdev mode="capabilities" type="net"><source><interface>eth0</interface></source></hostdev>`),
   ).toEqual({
     name: 'web',
+    running: false,
     interfaces: [
       {
         label: '52:54:00:AA:BB:CC',
