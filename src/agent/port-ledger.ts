@@ -8,6 +8,7 @@ import { deviceOf, isExclusive, type Use, usesOf } from '../core/ledger.ts'
 import type { Link } from '../core/link.ts'
 import type { Plug, Pool, PoolPlug } from '../core/plug.ts'
 import { blockedBy, choosePort } from '../core/pool.ts'
+import { sharedDevices, sharedText } from '../core/pool-status.ts'
 import { type Port, portFromStatus } from '../core/port.ts'
 import type { Refusal } from '../core/refusal.ts'
 import { UsesByDevice } from '../core/uses-by-device.ts'
@@ -15,7 +16,7 @@ import { readLinks } from '../host/links.ts'
 import { virtualFunctions } from '../host/virtual-functions.ts'
 import type { LibvirtClient } from '../libvirt/client.ts'
 import type { Domain } from '../libvirt/xml/domain.ts'
-import type { Store } from '../store/store.ts'
+import type { Key, Store } from '../store/store.ts'
 import type { Guests, ObservedGuest } from './guest.ts'
 
 /** An interface that is being taken over: in this guest's definitions it is ours, though no mark says so yet. */
@@ -37,14 +38,24 @@ export class PortLedger {
   readonly #guests: Guests
   readonly #store: Store
   readonly #hostName: string
+  readonly #wake: (keys: Iterable<Key>) => void
+  /** What was wrong when the witnesses were last read, by device: two running guests on one that is for one alone. */
+  #shared: ReadonlyMap<string, string> = new Map()
   /** One allocation at a time, from reading the witnesses to the acknowledged write of the port. */
   readonly #turns = new PQueue({ concurrency: 1 })
 
-  constructor(libvirt: LibvirtClient, guests: Guests, store: Store, hostName: string) {
+  constructor(
+    libvirt: LibvirtClient,
+    guests: Guests,
+    store: Store,
+    hostName: string,
+    wake: (keys: Iterable<Key>) => void,
+  ) {
     this.#libvirt = libvirt
     this.#guests = guests
     this.#store = store
     this.#hostName = hostName
+    this.#wake = wake
   }
 
   /**
@@ -102,11 +113,41 @@ export class PortLedger {
       uuid: ref.uuid,
       ...witnessOf({ live, saved }, takenOver?.guest === ref.uuid ? takenOver : {}),
     }))
+    const uses = usesOf({ guests: witnesses, links, recorded, belonging: resources.map(belongingOf) })
+    this.#notice(uses)
     return {
-      uses: usesOf({ guests: witnesses, links, recorded, belonging: resources.map(belongingOf) }),
+      uses,
       links,
       guests: guests.map(({ ref, running }) => ({ name: ref.name, uuid: ref.uuid, running })),
     }
+  }
+
+  /**
+   * Which running guests share the device of this port, for people; undefined when all is well. Asks nobody unless the witnesses showed
+   * it when they were last read, which each change of a guest brings about.
+   */
+  async sharedText(port: Port, signal: AbortSignal): Promise<string | undefined> {
+    const device = deviceOf(port)
+    if (device === undefined || !this.#shared.has(device)) return undefined
+    const { uses } = await this.view(signal)
+    return sharedText(device, uses)
+  }
+
+  #notice(uses: Use[]): void {
+    const shared = sharedDevices(uses)
+    const changed = [...shared, ...this.#shared].filter(
+      ([device]) => shared.get(device) !== this.#shared.get(device),
+    )
+    this.#shared = shared
+    if (changed.length === 0) return
+    const devices = new Set(changed.map(([device]) => device))
+    const concerned = this.#store.list('GuestInterface').filter(({ status }) => {
+      const device = status?.port && deviceOf(portFromStatus(status.port))
+      return device !== undefined && devices.has(device)
+    })
+    this.#wake(
+      concerned.map(({ metadata: { namespace, name } }) => ({ kind: 'GuestInterface', namespace, name })),
+    )
   }
 
   /** The device of a port was taken out of its pool: it stays with its user and is not handed out again. */

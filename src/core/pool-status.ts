@@ -28,3 +28,13 @@ export function sharedText(device: string, uses: readonly Use[]): string | undef
   if (guests.length === 0) return undefined
   return `handed out twice: the running guests ${guests.join(' and ')} are all on it, and one of them should have it to itself. Unplug it from all but one`
 }
+
+/** The same of every device, by device; those without fault are not in it. */
+export function sharedDevices(uses: readonly Use[]): Map<string, string> {
+  const running = uses.filter(({ runningIn }) => runningIn)
+  const shared = [...Map.groupBy(running, ({ device }) => device)].flatMap(([device, own]) => {
+    const text = own.length > 1 ? sharedText(device, own) : undefined
+    return text === undefined ? [] : [[device, text] as const]
+  })
+  return new Map(shared)
+}

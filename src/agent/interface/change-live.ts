@@ -30,8 +30,7 @@ export async function changeLive(
   const setRates = () => libvirt.setBandwidth(guest, device, after.settings.bandwidth, { signal })
   // An update leaves QoS and policing on Open vSwitch where a rate goes (libvirt 9.0), and counts a floor twice.
   if (isOfRates(step)) return setRates()
-  const { updateAsNetwork } = await capabilities()
-  const update = renderInterface(updateAsNetwork ? asNetwork(after) : after, xml)
+  const update = renderInterface(asUpdateTakes(after, (await capabilities()).updateAsNetwork), xml)
   await libvirt.updateDevice(guest, update, { live: true, saved: false }, { signal })
   const onOpenVswitch = [before, after].some((each) => plugged(each).switch === 'openvswitch')
   if (step.action !== 'Reattach' || !onOpenVswitch) return
@@ -41,13 +40,16 @@ export async function changeLive(
 }
 
 /**
- * A device that libvirt itself took from a pool: given as what it was resolved to, libvirt from 10.8 on would give it back to the pool, for the
- * next guest to take. An older one takes it only as its live definition shows it.
+ * A NIC whose place libvirt itself took from a network, as the running one shows by a port of its own. On a device of a pool: given as it was
+ * resolved, libvirt from 10.8 on gives the device back, for the next guest to take; an older one takes it no other way. On a bridge
+ * it is the other way round: there is nothing to give back, and an older one plugs a tap that it thinks is moved into
+ * Open vSwitch as if that were a Linux bridge (seen on 9.0).
  */
-function asNetwork(definition: InterfaceDefinition): InterfaceDefinition {
+function asUpdateTakes(definition: InterfaceDefinition, updateAsNetwork: boolean): InterfaceDefinition {
   const { port, portId, network, ...rest } = definition
-  if (port.kind !== 'direct' || portId === undefined || network === undefined) return definition
-  return { ...rest, port: { kind: 'network', network } }
+  if (portId === undefined || network === undefined) return definition
+  const asNetwork = port.kind === 'direct' ? updateAsNetwork : port.kind === 'bridge' && !updateAsNetwork
+  return asNetwork ? { ...rest, port: { kind: 'network', network } } : definition
 }
 
 export function isOfRates({ fields }: ChangeStep): boolean {

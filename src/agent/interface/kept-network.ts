@@ -12,6 +12,7 @@ import type { Port } from '../../core/port.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import type { Resolved } from '../../core/resolve.ts'
 import { parseNetwork } from '../../libvirt/xml/network.ts'
+import { isCounted } from '../../libvirt/xml/network-count.ts'
 import type { Context } from '../context.ts'
 import type { Observed } from './gather.ts'
 import type { Work } from './work.ts'
@@ -51,7 +52,7 @@ export async function keptNetwork(
   if (plug.kind === 'fixed' && plug.port.kind === 'network') {
     return plug.port.network === named ? form() : undefined
   }
-  const definitions = await readNetwork(context, named, signal)
+  const { definitions, counts } = await readNetwork(context, named, signal)
   const holds = (device: string) => definitions.some(({ settings }) => poolHolds(settings.forward, device))
   if (resolved.network !== named) {
     const device = devicesOf(plug).find(holds)
@@ -64,10 +65,11 @@ export async function keptNetwork(
   const port = fromPool(live, named)
   const device = port && deviceOf(port)
   if (!port || !device || !keepsPort(plug, port) || !holds(device)) return undefined
+  const warning = counts(device) ? '' : `. ${lostCount(device, named)}`
   return {
     ...form(),
     port,
-    note: `libvirt took it from network ${named}, and will choose anew when the guest starts`,
+    note: `libvirt took it from network ${named}, and will choose anew when the guest starts${warning}`,
   }
 }
 
@@ -82,14 +84,19 @@ async function readNetwork(
   { libvirt }: Context,
   name: string,
   signal: AbortSignal,
-): Promise<NetworkDefinition[]> {
+): Promise<{ definitions: NetworkDefinition[]; counts: (device: string) => boolean }> {
   const network = await libvirt.networkByName(name, { signal })
-  if (!network) return []
-  const texts = await Promise.all([
+  if (!network) return { definitions: [], counts: () => false }
+  const [live, saved] = await Promise.all([
     libvirt.networkXML(network, { signal }),
     libvirt.networkXML(network, { signal, inactive: true }),
   ])
-  return texts.map(parseNetwork)
+  return { definitions: [live, saved].map(parseNetwork), counts: (device) => isCounted(live, device) }
+}
+
+/** The counter decides nothing here: that libvirt has lost it is said to people. */
+function lostCount(device: string, network: string): string {
+  return `libvirt has lost count of ${device}, as a live update of a network makes it: it can give it to the next guest of network ${network}, which then does not start. Restart libvirtd to have it count anew`
 }
 
 function fromPool({ port }: InterfaceDefinition, network: string): Port | undefined {

@@ -90,6 +90,11 @@ async function verify(
     const fields = left.differences.map(({ field }) => field).join(', ') || left.verdict
     problems.push(`libvirt reported success, but its definition still differs: ${fields}`)
   }
+  const shared = after.live && (await context.ledger.sharedText(inForce.port, work.signal))
+  if (shared) {
+    report.stopped('Synced', 'DeviceInUse', [`${portName(inForce.port)}: ${shared}`, ...problems].join('\n'))
+    return done
+  }
   if (problems.length > 0) {
     report.stopped('Synced', 'NotVerified', problems.join('\n'))
     return requeueAfter(LOOK_AGAIN_MS)
