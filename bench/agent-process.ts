@@ -18,7 +18,8 @@ export interface AgentPlace {
 }
 
 /** Where they come from is in docs/decisions/0005-speed-and-memory.md. */
-const deployedNodeArgs = ['--max-semi-space-size=4']
+const deployedNodeArgs = ['--max-semi-space-size=4', '--heap-growing-percent=50']
+const deployedEnvironment = { MALLOC_ARENA_MAX: '2' }
 
 export class AgentProcess {
   readonly pid: number
@@ -38,7 +39,10 @@ export class AgentProcess {
     const command = [...nodeArgs, 'dist/cli/main.js', 'agent', '--manifests', manifests, '--state', state]
     if (libvirt) command.push('--libvirt', libvirt)
     const startedAt = performance.now()
-    const { pid, child } = await host.spawn('node', command, { stdio: ['ignore', log, log] })
+    const { pid, child } = await host.spawn('node', command, {
+      stdio: ['ignore', log, log],
+      env: deployedEnvironment,
+    })
     return new AgentProcess(pid, startedAt, child)
   }
 
