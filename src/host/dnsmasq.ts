@@ -1,5 +1,6 @@
 /** The dnsmasq that libvirt runs for a network: whether it lives, and what it was told. */
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
+import { setTimeout as delay } from 'node:timers/promises'
 
 /** What libvirt has written for a network's dnsmasq, each as text; '' where there is no such file. */
 export interface DnsmasqFiles {
@@ -14,11 +15,43 @@ export interface DnsmasqFiles {
 /** Pid of the dnsmasq of a network; undefined when none runs, whatever libvirt believes. */
 export async function dnsmasqOf(network: string): Promise<number | undefined> {
   const pid = Number(await readIfThere(`/run/libvirt/network/${network}.pid`))
-  if (!Number.isInteger(pid) || pid <= 0) return undefined
+  return pid > 0 && (await isDnsmasqOf(network, pid)) ? pid : undefined
+}
+
+/**
+ * Ends the dnsmasq of a network that libvirt doesn't run, left behind by a libvirtd that died: it holds the address. Says whether
+ * there was one.
+ */
+export async function endStrayDnsmasq(network: string, signal: AbortSignal): Promise<boolean> {
+  const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
+  const found = await Promise.all(pids.map((pid) => isDnsmasqOf(network, pid)))
+  const stray = pids.filter((_, n) => found[n])
+  for (const pid of stray) {
+    end(pid, 'SIGTERM')
+    const late = performance.now() + TERM_MS
+    while (await isDnsmasqOf(network, pid)) {
+      if (performance.now() > late) end(pid, 'SIGKILL')
+      await delay(10, undefined, { signal })
+    }
+  }
+  return stray.length > 0
+}
+
+/** How long it has to go by itself. */
+const TERM_MS = 1_000
+
+function end(pid: number, how: NodeJS.Signals): void {
+  try {
+    process.kill(pid, how)
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error
+  }
+}
+
+async function isDnsmasqOf(network: string, pid: number): Promise<boolean> {
   // Empty for a process that has ended and waits to be reaped; another one may have its number by now.
   const [command = '', ...rest] = (await readIfThere(`/proc/${pid}/cmdline`)).split('\0')
-  const isIt = /(^|\/)dnsmasq$/.test(command) && rest.includes(`--conf-file=${directory}/${network}.conf`)
-  return isIt ? pid : undefined
+  return /(^|\/)dnsmasq$/.test(command) && rest.includes(`--conf-file=${directory}/${network}.conf`)
 }
 
 export async function readDnsmasqFiles(network: string): Promise<DnsmasqFiles> {

@@ -4,10 +4,11 @@ import type { NetworkChange } from '../../core/network-plan/change.ts'
 import { type NetworkStep, networkStepText } from '../../core/network-steps.ts'
 import { meaningOfUpdateError } from '../../core/network-update-error.ts'
 import type { LibvirtClient, NetworkRef } from '../../libvirt/client.ts'
-import { isLibvirtError } from '../../libvirt/rpc/error.ts'
+import { isLibvirtError, type LibvirtError } from '../../libvirt/rpc/error.ts'
 import { buildNetwork } from '../../libvirt/xml/network.ts'
 import { updateOf } from '../../libvirt/xml/network-update.ts'
 import type { ObservedNetwork } from './gather.ts'
+import { clearLeftovers } from './leftovers.ts'
 import type { NetworkWork } from './work.ts'
 
 /** libvirt refused a live update; those before it stand. What is there now is to be read and planned anew. */
@@ -58,7 +59,7 @@ export async function apply(
         await libvirt.setNetworkAutostart(ref!, true, options)
         break
       case 'Start':
-        await start(ref!, stopped ? observed : undefined, libvirt, signal)
+        await start(ref!, { observed, stopped }, libvirt, { log, signal })
         break
       case 'Update':
         await update(ref!, step.change, text, libvirt, signal)
@@ -75,24 +76,42 @@ export async function apply(
   }
 }
 
-/** `before`: what the network was until it was stopped a moment ago. */
+/** `stopped`: a moment ago, by us, so that it is to run as before if it doesn't start. */
 async function start(
   ref: NetworkRef,
-  before: ObservedNetwork | undefined,
+  { observed, stopped }: { observed: ObservedNetwork | undefined; stopped: boolean },
+  libvirt: LibvirtClient,
+  work: Pick<NetworkWork, 'log' | 'signal'>,
+): Promise<void> {
+  const { signal } = work
+  const failure = await tryToStart(ref, libvirt, signal)
+  if (!failure || !observed) {
+    if (failure) throw failure
+    return
+  }
+  if (stopped) {
+    await libvirt.networkDefine(observed.xml, { signal })
+    await libvirt.networkCreate(ref, { signal })
+    throw new RestartFailed(failure)
+  }
+  // Only after it failed: what looks like a leftover may belong to somebody who is starting the network at this moment.
+  if (!(await clearLeftovers(observed, work))) throw failure
+  await libvirt.networkCreate(ref, { signal })
+}
+
+/** libvirt's own answer why it doesn't run; undefined when it does. Anything else that goes wrong is thrown. */
+async function tryToStart(
+  ref: NetworkRef,
   libvirt: LibvirtClient,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<LibvirtError | undefined> {
   try {
     await libvirt.networkCreate(ref, { signal })
+    return undefined
   } catch (error) {
-    // Only libvirt's own answer says that the network is not there now.
     if (!isLibvirtError(error) || error.domain === 'client') throw error
     // Somebody else was faster.
-    if (await libvirt.networkIsActive(ref, { signal })) return
-    if (!before) throw error
-    await libvirt.networkDefine(before.xml, { signal })
-    await libvirt.networkCreate(ref, { signal })
-    throw new RestartFailed(error)
+    return (await libvirt.networkIsActive(ref, { signal })) ? undefined : error
   }
 }
 

@@ -8,6 +8,7 @@ import { readRoutes } from '../../host/routes.ts'
 import type { Context } from '../context.ts'
 import type { ObservedNetwork } from './gather.ts'
 import type { KnownNetwork } from './known-networks.ts'
+import { leftBridge } from './leftovers.ts'
 
 export async function startObstacle(
   { knownNetworks }: Pick<Context, 'knownNetworks'>,
@@ -16,12 +17,13 @@ export async function startObstacle(
   signal: AbortSignal,
 ): Promise<Refusal | undefined> {
   if (!isMadeByLibvirt(wanted.settings)) return undefined
-  const ownBridge = observed?.state.live?.settings.bridge?.name
   const [links, routes, networks] = await Promise.all([
     readLinks(signal),
     readRoutes(signal),
     knownNetworks.list(signal),
   ])
+  const ownBridge =
+    observed?.state.live?.settings.bridge?.name ?? (observed && leftBridge(observed, links))?.name
   const others = networks.filter(({ ref }) => ref.name !== wanted.name)
   const networkOfBridge = new Map(
     others.flatMap(({ ref, bridge }) => (bridge === undefined ? [] : [[bridge, ref.name] as const])),
