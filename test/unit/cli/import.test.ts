@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readManifest } from '../../../src/api/read-manifest.ts'
+import { importAnswer } from '../../../src/cli/import-answer.ts'
+import { sourcesInFiles } from '../../../src/cli/import-source.ts'
 import { patchbay } from './patchbay.ts'
 
 let root: string
@@ -108,42 +110,45 @@ test('whole or not at all: everything in the way is named by file, network or gu
     expect.stringMatching(
       /bad-guest\.xml: guest vm2: interface 52:54:00:00:00:03: source@portgroup: .*no port group nobody \(it has sales\)/,
     ),
-    expect.stringMatching(/bad-guest\.xml: guest vm2: interface 52:54:00:00:00:04: virtualPort.*: .*openvswitch/),
+    expect.stringMatching(
+      /bad-guest\.xml: guest vm2: interface 52:54:00:00:00:04: virtualPort.*: .*openvswitch/,
+    ),
   ])
 })
 
-test('the same network from two files is refused', () => {
-  const { code, error } = patchbay(
-    'import',
-    '--xml',
-    file('a.xml', networkXml('lan')),
-    file('b.xml', networkXml('lan')),
-  )
-  expect(code).toBe(1)
-  expect(error).toMatch(/b\.xml: network lan: would be Network lan, as is .*a\.xml: network lan/)
+const imported = async (...files: string[]) => importAnswer((await sourcesInFiles(files)).sources)
+
+test('the same network from two files is refused', async () => {
+  const { refusals } = await imported(file('a.xml', networkXml('lan')), file('b.xml', networkXml('lan')))
+  expect(refusals).toEqual([
+    expect.stringMatching(/b\.xml: network lan: would be Network lan, as is .*a\.xml: network lan/),
+  ])
 })
 
-test('what is kept already is left out, and what stays in libvirt is told', () => {
+test('what is kept already is left out, and what stays in libvirt is told', async () => {
   const ours = file(
     'ours.xml',
     guestXml('vm1', `<interface type='user'><alias name='ua-patchbay-default_data'/></interface>`),
   )
   const noted = file('noted.xml', networkXml('lan', "<metadata><a:b xmlns:a='urn:a' c='1'/></metadata>"))
-  const { code, out, error } = patchbay('import', '--xml', ours, noted)
-  expect(code).toBe(0)
-  expect(readManifest(out).objects).toMatchObject([{ object: { kind: 'Network' } }])
-  expect(error.trimEnd().split('\n')).toEqual([
-    expect.stringMatching(/^note: .*noted\.xml: network lan: network\/metadata\/.* stays in libvirt/),
-    expect.stringMatching(/^note: .*ours\.xml: guest vm1: .* is kept for GuestInterface default\/data/),
+  const { objects, notes, refusals } = await imported(ours, noted)
+  expect(refusals).toEqual([])
+  expect(objects).toMatchObject([{ kind: 'Network' }])
+  expect(notes).toEqual([
+    expect.stringMatching(/noted\.xml: network lan: network\/metadata\/.* stays in libvirt/),
+    expect.stringMatching(/ours\.xml: guest vm1: .* is kept for GuestInterface default\/data/),
   ])
 })
 
-test('an interface of a network that is not among the files is told', () => {
-  const { code, error } = patchbay('import', '--xml', goodFiles()[0]!)
-  expect(code).toBe(0)
-  expect(error).toMatch(
-    /^note: .*guest vm1: .* is plugged into network Lab_Net, which is not imported with it/,
-  )
+test('an interface of a network that is not among the files, and a guest that runs, are told', async () => {
+  const guest = guestXml('vm1', nic('52:54:00:00:00:01')).replace('<domain', "<domain id='3'")
+  expect(await imported(file('guest.xml', guest))).toMatchObject({
+    refusals: [],
+    notes: [
+      expect.stringMatching(/guest vm1: runs: .*virsh dumpxml --inactive/),
+      expect.stringMatching(/guest vm1: .* is plugged into network Lab_Net, which is not imported with it/),
+    ],
+  })
 })
 
 test('nothing to import is nothing', () => {
@@ -176,14 +181,15 @@ describe('what cannot be read is named', () => {
     ['a manifest', 'apiVersion: v1', /x\.xml: /],
     ['another element', '<pool/>', /x\.xml: <network> or <domain> expected, not <pool>/],
     ['half of one', '<network><name>a</name>', /x\.xml: line 1/],
-    ['a network without a name', '<network/>', /x\.xml: .*has no <name>/],
-  ])('%s', (_, text, message) => {
-    const { code, out, error } = patchbay('import', '--xml', file('x.xml', text))
-    expect({ code, out }).toEqual({ code: 1, out: '' })
-    expect(error).toMatch(message)
+  ])('%s', async (_, text, message) => {
+    await expect(sourcesInFiles([file('x.xml', text)])).rejects.toThrow(message)
   })
-  test('a file that is not there', () => {
-    expect(patchbay('import', '--xml', join(root, 'nowhere.xml')).error).toMatch(
+  test('a network without a name', async () => {
+    const { refusals } = await imported(file('x.xml', '<network/>'))
+    expect(refusals).toEqual([expect.stringMatching(/x\.xml: .*has no <name>/)])
+  })
+  test('a file that is not there', async () => {
+    await expect(sourcesInFiles([join(root, 'nowhere.xml')])).rejects.toThrow(
       /nowhere\.xml: there is no such file/,
     )
   })
