@@ -2,6 +2,7 @@
 import type { Difference, Verdict } from '../api/guest-interface.ts'
 import type { NetworkDefinition } from './network-definition.ts'
 import type { NetworkChange, RestartReason } from './network-plan/change.ts'
+import { courseOf } from './network-plan/dnsmasq.ts'
 import { entryText, fieldOf, foundIn } from './network-plan/entry-text.ts'
 import { planNetwork } from './network-plan/plan.ts'
 import { revival } from './network-plan/revival.ts'
@@ -94,7 +95,9 @@ export function planNetworkSteps(
         }
       : { verdict: 'Refused', steps: reviving, differences, restartRequired }
   }
-  const steps: NetworkStep[] = [...reviving, ...updates.map(toStep), ...saving]
+  // Behind the updates: they may be what lets dnsmasq start again, and most of them start it.
+  const started = courseOf(live.settings.ips ?? [], updates).effects.includes('restart')
+  const steps: NetworkStep[] = [...updates.map(toStep), ...(started ? [] : reviving), ...saving]
   const ofLive = new Set(found.map(({ field }) => field))
   return {
     verdict: steps.length > 0 ? 'InPlace' : 'None',

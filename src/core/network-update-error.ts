@@ -72,6 +72,10 @@ const meanings: readonly (readonly [said: RegExp, meaning: string])[] = [
     /couldn't find an? interface entry/,
     'The running network has no such forward interface any more: somebody changed it meanwhile. It is read and planned again',
   ],
+  [
+    /too many stored leases/,
+    'dnsmasq does not start with more leases than its DHCP ranges have addresses: nobody gets an address or a name of this network until the ranges are wide enough again, or leases have run out',
+  ],
   [/in use by|is in use/, 'A running guest uses the device. It can go when the guest has left it'],
   [
     /cannot be modified, only added or deleted|can't update|not supported/i,

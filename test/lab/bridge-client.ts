@@ -79,11 +79,25 @@ export class BridgeClient {
     return { ip, lease: Number(lease), router, dns, domain, hostname }
   }
 
-  /** The address that a DHCPv6 server offers to the client with this DUID; undefined when none does within 3 s. */
+  /** The address that a DHCPv6 server offers to the client with this DUID; undefined when none does within 2 s. */
   async dhcpv6(duid: string): Promise<string | undefined> {
     const script = path.join(import.meta.dirname, 'solicit.ts')
     const { stdout } = await this.#run(process.execPath, [script, 'eth0', duid])
     return String(stdout) || undefined
+  }
+
+  /** Has it live on the network with the lease that it is given. */
+  async join(): Promise<void> {
+    const { ip, router } = (await this.dhcp())!
+    await this.#host.run(`
+      ip -n ${this.#name} address add ${ip}/24 dev eth0
+      ip -n ${this.#name} route add default via ${router}`)
+  }
+
+  /** Whether an address answers one ping within 1 s. */
+  async reaches(address: string): Promise<boolean> {
+    const { exitCode } = await this.#run('busybox', ['ping', '-c', '1', '-W', '1', address], false)
+    return exitCode === 0
   }
 
   #run(command: string, args: readonly string[], reject = true) {

@@ -1,6 +1,6 @@
 /**
  * Asks for an IPv6 address by DHCPv6 as a client would (RFC 8415: Solicit, and what the Advertise offers), since busybox
- * has no such client here; prints the address, or nothing when no server offers one within 3 s.
+ * has no such client here; prints the address, or nothing when no server offers one within 2 s.
  *
  *   node test/lab/solicit.ts LINK DUID        (DUID in hexadecimal, its bytes divided by colons)
  */
@@ -10,7 +10,7 @@ import { createSocket } from 'node:dgram'
 const [link = '', duid = ''] = process.argv.slice(2)
 const [solicit, advertise] = [1, 2]
 const [clientId, identityAssociation, address, elapsedTime] = [1, 3, 5, 8]
-const patienceMs = 3000
+const patienceMs = 2000
 
 const option = (code: number, content: Buffer) => {
   const head = Buffer.alloc(4)

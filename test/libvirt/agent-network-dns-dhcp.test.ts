@@ -1,0 +1,243 @@
+/** That updates of a network reach those who ask it: DHCP and DNS as a machine on its bridge gets them, and the firewall. */
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Ip } from '../../src/api/network-addresses.ts'
+import type { Dns } from '../../src/api/network-dns.ts'
+import { LabAgent } from '../lab/agent.ts'
+import { addOutside, BridgeClient } from '../lab/bridge-client.ts'
+import { LabDns } from '../lab/dns.ts'
+import { LabHost } from '../lab/host.ts'
+import { type Manifest, network, portGroup } from '../lab/manifests.ts'
+
+type Dhcp = NonNullable<Ip['dhcp']>
+interface Wishes {
+  four?: Dhcp
+  six?: Dhcp
+  dns?: Dns
+  dev?: string
+}
+
+const mac = '52:54:00:00:00:01'
+const duid = '00:03:00:01:52:54:00:00:00:01'
+const range = { start: '10.1.0.100', end: '10.1.0.150' }
+
+let host: LabHost
+let agent: LabAgent
+let dns: LabDns
+let client: BridgeClient
+
+/** Everything that `wishes` leaves out is as at the beginning. */
+const lab = ({ four = { ranges: [range] }, six, dns, dev = 'up0' }: Wishes = {}): Manifest =>
+  network('lab', {
+    forward: { mode: 'nat', interfaces: [{ dev }] },
+    bridge: { name: 'lab0', stp: false },
+    domain: { name: 'lab.example' },
+    ips: [
+      { address: '10.1.0.1', prefix: 24, dhcp: four },
+      { address: 'fd00:1::1', prefix: 64, ...(six && { dhcp: six }) },
+    ],
+    ...(dns && { dns }),
+    dnsmasqOptions: ['no-ping'],
+  })
+
+beforeAll(async () => {
+  host = await LabHost.start({ name: 'abc' })
+  await addOutside(host, { dev: 'up0', address: '198.51.100.2' })
+  await addOutside(host, { dev: 'up1', address: '203.0.113.2' })
+  agent = new LabAgent(host)
+  await agent.apply(lab())
+  await agent.start()
+  await inForce()
+  dns = new LabDns(host, '10.1.0.1')
+  client = await BridgeClient.plug(host, 'client', 'lab0', mac)
+})
+afterAll(() => host?.stop())
+
+const inForce = () => agent.reaches('lab', 'True InSync', 20_000, 'Network')
+
+async function edit(wishes: Wishes): Promise<void> {
+  await agent.apply(lab(wishes))
+  await inForce()
+}
+
+const leases = async () =>
+  (await host.virsh('net-dhcp-leases', 'lab')).split('\n').map((line) => line.replace(/^\s*\S+ \S+ +/, ''))
+const firewall = async () => (await host.run('iptables-save; ip6tables-save')).replaceAll(/^[#:].*\n?/gm, '')
+const dnsmasq = () => host.run('cat /run/libvirt/network/lab.pid')
+
+it('every kind of update is in the answers at once, and leases survive all of them', async () => {
+  const idle = await BridgeClient.plug(host, 'idle', 'lab0', '52:54:00:00:00:09')
+  const { ip } = (await idle.dhcp())!
+  expect(ip).toMatch(/^10\.1\.0\.1\d\d$/)
+  expect((await leases()).filter((lease) => lease.includes(`${ip}/24`))).toHaveLength(1)
+
+  const dynamic = { ip: expect.stringMatching(/^10\.1\.0\.1\d\d$/), lease: 3600 }
+  const named = (name: string, last: number) => ({
+    four: { ranges: [range], hosts: [{ mac, name, ip: `10.1.0.${last}` }] },
+  })
+  const expiring = { start: range.start, end: range.end, lease: { expiry: 10, unit: 'minutes' as const } }
+  const aliases = (last: number) => ({
+    dns: { hosts: [{ ip: `10.1.0.${last}`, hostnames: ['box', 'case'] }] },
+  })
+  const text = (value: string) => ({ dns: { txts: [{ name: 'note', value }] } })
+  const server = (port: number, target: string) => ({
+    dns: {
+      srvs: [
+        {
+          service: 'ldap',
+          protocol: 'tcp' as const,
+          domain: 'lab.example',
+          target,
+          port,
+          priority: 1,
+          weight: 2,
+        },
+      ],
+    },
+  })
+  const six = (last: number) => ({ six: { hosts: [{ id: duid, name: 'six', ip: `fd00:1::${last}` }] } })
+  const srv = () => dns.srv('_ldap._tcp.lab.example')
+
+  const steps: [title: string, Wishes, ask: () => Promise<unknown>, answer: unknown][] = [
+    ['at the beginning', {}, () => client.dhcp(), dynamic],
+    ['a host', named('first', 20), () => client.dhcp(), { ip: '10.1.0.20', hostname: 'first' }],
+    ['its name', named('second', 20), () => client.dhcp(), { ip: '10.1.0.20', hostname: 'second' }],
+    ['its address', named('second', 21), () => client.dhcp(), { ip: '10.1.0.21', hostname: 'second' }],
+    ['its name in DNS', named('second', 21), () => dns.a('second.lab.example'), ['10.1.0.21']],
+    ['no host', {}, () => client.dhcp(), dynamic],
+    ['a range', { four: { ranges: [expiring] } }, () => client.dhcp(), { lease: 600 }],
+    ['a DNS host', aliases(30), () => dns.a('case.lab.example'), ['10.1.0.30']],
+    ['its address', aliases(31), () => dns.a('box'), ['10.1.0.31']],
+    ['its name by the address', aliases(31), () => dns.ptr('10.1.0.31'), ['box.lab.example']],
+    ['no DNS host', {}, () => dns.a('box'), []],
+    ['a text', text('old'), () => dns.txt('note'), ['old']],
+    ['another text', text('new'), () => dns.txt('note'), ['new']],
+    ['no text', {}, () => dns.txt('note'), []],
+    ['a service', server(389, 'a.lab.example'), srv, ['1 2 389 a.lab.example']],
+    ['its port', server(636, 'a.lab.example'), srv, ['1 2 636 a.lab.example']],
+    ['no service', {}, srv, []],
+    ['no DHCPv6', {}, () => client.dhcpv6(duid), undefined],
+    ['the first DHCPv6 host', six(20), () => client.dhcpv6(duid), 'fd00:1::20'],
+    ['its address', six(21), () => client.dhcpv6(duid), 'fd00:1::21'],
+  ]
+  for (const [title, wishes, ask, answer] of steps) {
+    await edit(wishes)
+    const answered = await ask()
+    if (answer !== null && typeof answer === 'object' && !Array.isArray(answer)) {
+      expect(answered, title).toMatchObject(answer)
+    } else expect(answered, title).toEqual(answer)
+  }
+  expect((await leases()).filter((lease) => lease.includes(`${ip}/24`))).toHaveLength(1)
+  expect(await idle.dhcp()).toMatchObject({ ip })
+})
+
+it('a range is given from that replaces another; one with less addresses than there are leases is told, and can be taken back', async () => {
+  const small = (end: number) => ({ four: { ranges: [{ start: '10.1.0.60', end: `10.1.0.${end}` }] } })
+  await edit(small(63))
+  expect(await client.dhcp()).toMatchObject({ ip: expect.stringMatching(/^10\.1\.0\.6\d$/) })
+  await agent.apply(lab(small(60)))
+  await agent.reaches('lab', 'False ApplyFailed', 20_000, 'Network')
+  const { conditions } = (await agent.stored('Network', 'lab'))!.status!
+  expect(conditions!.find(({ type }) => type === 'Ready')!.message).toContain(
+    'until the ranges are wide enough again',
+  )
+  await edit({})
+  expect(await client.dhcp()).toMatchObject({ ip: expect.stringMatching(/^10\.1\.0\.1\d\d$/) })
+  expect(await host.virsh('net-dumpxml', 'lab')).not.toContain('patchbay.invalid')
+})
+
+it('a dnsmasq that was killed is there again with all that it knew', async () => {
+  const known = {
+    dns: { hosts: [{ ip: '10.1.0.30', hostnames: ['box'] }], txts: [{ name: 'note', value: 'x' }] },
+  }
+  await edit(known)
+  const pid = await dnsmasq()
+  await host.run(`kill -9 ${pid}`)
+  await agent.apply(portGroup('nudge', 'lab', {}))
+  await expect.poll(dnsmasq).not.toBe(pid)
+  await inForce()
+  await expect.poll(() => dns.a('box')).toEqual(['10.1.0.30'])
+  expect(await dns.txt('note')).toEqual(['x'])
+  expect(await client.dhcp()).toBeDefined()
+  await agent.remove(portGroup('nudge', 'lab', {}))
+  await edit({})
+})
+
+it('guests get out through the forward interface that the manifest names, by the rules of a network just started', async () => {
+  await client.join()
+  const out = async () => [await client.reaches('198.51.100.2'), await client.reaches('203.0.113.2')]
+  expect(await out()).toEqual([true, false])
+  await edit({ dev: 'up1' })
+  expect(await out()).toEqual([false, true])
+  await edit({ dev: 'up1', four: { ranges: [range], hosts: [{ mac, ip: '10.1.0.20' }] } })
+  expect(await out()).toEqual([false, true])
+  const rules = await firewall()
+  await agent.stop()
+  await host.run('virsh -q net-destroy lab; virsh -q net-start lab')
+  expect(await firewall()).toBe(rules)
+  await client.replug('lab0')
+  await agent.start()
+  await edit({})
+})
+
+it('an agent that is killed while the rules are made again leaves none behind', async () => {
+  const rules = await firewall()
+  const next = lab({ four: { ranges: [range], hosts: [{ mac, ip: '10.1.0.20' }] } })
+  await agent.stop()
+  await agent.apply(next)
+  await agent.startCrashing(2)
+  expect(await agent.ended()).toBe('SIGKILL')
+  expect(await firewall()).toContain('PATCHBAY_')
+  await agent.start()
+  await inForce()
+  await expect.poll(firewall).toBe(rules)
+  expect(await client.dhcp()).toMatchObject({ ip: '10.1.0.20' })
+  await edit({})
+})
+
+it('edits that meet are all carried out, and what somebody else does in between is undone', async () => {
+  const hosts = (count: number) =>
+    Array.from({ length: count }, (_, n) => ({ mac: `52:54:00:00:01:0${n}`, ip: `10.1.0.${20 + n}` }))
+  const steps = () => agent.log.filter((line) => line.includes('"step begins"')).length
+  const before = steps()
+  await agent.apply(lab({ four: { ranges: [range], hosts: hosts(4) } }))
+  await expect.poll(steps, { interval: 5 }).toBeGreaterThan(before)
+  const texts = { txts: [{ name: 'note', value: 'x' }] }
+  await agent.apply(
+    portGroup('lab-fast', 'lab', { groupName: 'fast' }),
+    lab({ four: { ranges: [range], hosts: hosts(6).slice(1) }, dns: texts }),
+  )
+  await host.virsh(
+    'net-update',
+    'lab',
+    'add',
+    'dns-txt',
+    "<txt name='theirs' value='y'/>",
+    '--live',
+    '--config',
+  )
+  await agent.apply(
+    lab({
+      four: { ranges: [range], hosts: hosts(6).slice(1) },
+      dns: { ...texts, hosts: [{ ip: '10.1.0.30', hostnames: ['box'] }] },
+    }),
+  )
+  await inForce()
+  const wanted = [
+    ...hosts(6)
+      .slice(1)
+      .map(({ ip }) => `ip='${ip}'`),
+    "name='fast'",
+    "name='note'",
+    '<hostname>box<',
+  ]
+  const found = (xml: string) => wanted.map((part) => xml.split(part).length - 1)
+  for (const definition of [[], ['--inactive']]) {
+    const xml = await host.virsh('net-dumpxml', 'lab', ...definition)
+    expect(found(xml)).toEqual(wanted.map(() => 1))
+    expect(xml).not.toContain("ip='10.1.0.20'")
+    expect(xml).not.toContain('theirs')
+  }
+  expect(await dns.txt('note')).toEqual(['x'])
+  expect(await dns.txt('theirs')).toEqual([])
+  expect(await dns.a('box')).toEqual(['10.1.0.30'])
+})
