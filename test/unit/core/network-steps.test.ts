@@ -1,33 +1,159 @@
-import { expect, it } from 'vitest'
-import type { NetworkSettings } from '../../../src/core/network-definition.ts'
-import { networkStepText, planNetworkSteps } from '../../../src/core/network-steps.ts'
+import { describe, expect, it } from 'vitest'
+import type { NetworkDefinition, NetworkSettings } from '../../../src/core/network-definition.ts'
+import {
+  type NetworkState,
+  networkStepText,
+  planNetworkRemoval,
+  planNetworkSteps,
+} from '../../../src/core/network-steps.ts'
 
-const net = (settings: NetworkSettings) => ({
+const definition = (settings: NetworkSettings = {}, more: Partial<NetworkDefinition> = {}) => ({
   name: 'lan',
-  settings: { bridge: { name: 'br1' }, ...settings },
-  portGroups: [],
+  settings: { bridge: { name: 'lab0' }, ips: [{ address: '10.0.0.1', prefix: 24 }], ...settings },
+  portGroups: [{ name: 'patchbay' }],
+  owner: 'lan',
+  ...more,
 })
-const range = (last: number) => ({ start: '10.1.0.10', end: `10.1.0.${last}` })
-const lan = (last: number, dns?: NetworkSettings['dns']) =>
-  net({ ips: [{ address: '10.1.0.1', prefix: 24, dhcp: { ranges: [range(last)] } }], ...(dns && { dns }) })
 
-const stepsFrom = (live: ReturnType<typeof net>, wanted: ReturnType<typeof net>) =>
-  planNetworkSteps({ saved: wanted, live, autostart: true, dnsmasqDied: true }, wanted, {
-    onRestartRequired: 'Refuse',
+const txt = (name: string, value = 'x'): NetworkSettings => ({ dns: { txts: [{ name, value }] } })
+const running = (one: NetworkDefinition, saved = one, more: Partial<NetworkState> = {}): NetworkState => ({
+  saved,
+  live: one,
+  autostart: true,
+  dnsmasqDied: false,
+  ...more,
+})
+const off = { autostart: false, dnsmasqDied: false }
+
+function planned(
+  state: NetworkState,
+  wanted: NetworkDefinition,
+  onRestartRequired: 'Refuse' | 'Restart' = 'Refuse',
+) {
+  const { verdict, steps, differences } = planNetworkSteps(state, wanted, {
+    onRestartRequired,
     canModifyDns: false,
-  }).steps.map(networkStepText)
+  })
+  return {
+    verdict,
+    steps: steps.map(networkStepText),
+    differences: differences.map(({ field, verdict }) => `${field} ${verdict}`),
+  }
+}
 
-const revival = [
-  'Update live: add-last dns.txts[patchbay.invalid]',
-  'Update live: delete dns.txts[patchbay.invalid]',
-]
+describe('planNetworkSteps', () => {
+  it.each<[what: string, NetworkState, NetworkDefinition, object]>([
+    ['nothing there', off, definition(), { verdict: 'Attach', steps: ['Define', 'Set autostart', 'Start'] }],
+    ['all as it should be', running(definition()), definition(), { verdict: 'None', steps: [] }],
+    [
+      'defined by somebody who did not come further',
+      { ...off, saved: definition() },
+      definition(),
+      { verdict: 'Attach', steps: ['Set autostart', 'Start'] },
+    ],
+    [
+      'stopped, and of another definition',
+      { saved: definition(), autostart: true, dnsmasqDied: false },
+      definition({ mtu: 1400 }),
+      { verdict: 'Attach', steps: ['Define', 'Start'], differences: ['mtu Attach'] },
+    ],
+    [
+      'without a saved definition, since somebody undefined it',
+      { live: definition(), ...off },
+      definition(),
+      { verdict: 'InPlace', steps: ['Define', 'Set autostart'] },
+    ],
+    [
+      'not marked yet',
+      running(definition({}, { owner: undefined })),
+      definition(),
+      { verdict: 'InPlace', steps: ['Define'] },
+    ],
+    [
+      'no group of ours yet',
+      running(definition({}, { portGroups: [] })),
+      definition(),
+      { steps: ['Update live: add-last portGroups[patchbay]', 'Define'] },
+    ],
+    [
+      'only the saved definition differs, in what the running network could not take',
+      running(definition(), definition({ mtu: 1400 })),
+      definition(),
+      { verdict: 'InPlace', steps: ['Define'], differences: ['mtu InPlace'] },
+    ],
+    [
+      'a record more, live before saved',
+      running(definition()),
+      definition(txt('a')),
+      {
+        verdict: 'InPlace',
+        steps: ['Update live: add-last dns.txts[a]', 'Define'],
+        differences: ['dns.txts[a] InPlace'],
+      },
+    ],
+    [
+      'a record that says something else is one difference',
+      running(definition(txt('a', 'x'))),
+      definition(txt('a', 'y')),
+      {
+        steps: ['Update live: delete dns.txts[a]', 'Update live: add-last dns.txts[a]', 'Define'],
+        differences: ['dns.txts[a] InPlace'],
+      },
+    ],
+    [
+      'a dead dnsmasq',
+      running(definition(), definition(), { dnsmasqDied: true }),
+      definition(),
+      {
+        verdict: 'InPlace',
+        steps: [
+          'Update live: add-last dns.txts[patchbay.invalid]',
+          'Update live: delete dns.txts[patchbay.invalid]',
+        ],
+      },
+    ],
+    [
+      'what the revival of a dead dnsmasq left behind',
+      running(definition(txt('patchbay.invalid', '')), definition()),
+      definition(),
+      { steps: ['Update live: delete dns.txts[patchbay.invalid]'] },
+    ],
+  ])('%s', (_, state, wanted, expected) => {
+    expect(planned(state, wanted)).toMatchObject(expected)
+  })
 
-it('a dnsmasq that died is started behind what may have killed it, and by that if it can be', () => {
-  expect(stepsFrom(lan(20), lan(20))).toEqual(revival)
-  const box = { hosts: [{ ip: '10.1.0.9', hostnames: ['box'] }] }
-  expect(stepsFrom(lan(20), lan(20, box))).toEqual(['Update live: add-last dns.hosts[10.1.0.9]', ...revival])
-  expect(stepsFrom(lan(20), lan(30))).toEqual([
-    'Update live: delete ips[0].dhcp.ranges[10.1.0.10-10.1.0.20]',
-    'Update live: add-last ips[0].dhcp.ranges[10.1.0.10-10.1.0.30]',
-  ])
+  const mixed = definition({ mtu: 1400, ...txt('a') })
+
+  it('is all or nothing: with one difference that takes a restart nothing of the rest is done', () => {
+    expect(planned(running(definition()), mixed)).toEqual({
+      verdict: 'Refused',
+      steps: [],
+      differences: ['mtu Refused', 'dns.txts[a] InPlace'],
+    })
+  })
+
+  it('restarts where that is asked for, and says so of each difference', () => {
+    expect(planned(running(definition()), mixed, 'Restart')).toEqual({
+      verdict: 'RestartRequired',
+      steps: ['Define', 'Stop', 'Start'],
+      differences: ['mtu RestartRequired', 'dns.txts[a] RestartRequired'],
+    })
+  })
+
+  it('goes on with a restart whose definition was saved already', () => {
+    expect(planned(running(definition(), mixed), mixed, 'Restart').steps).toEqual(['Stop', 'Start'])
+    expect(planned({ ...off, autostart: true, saved: mixed }, mixed, 'Restart').steps).toEqual(['Start'])
+  })
+
+  it('starts a dead dnsmasq again though a restart is refused', () => {
+    const { verdict, steps } = planned(running(definition(), definition(), { dnsmasqDied: true }), mixed)
+    expect({ verdict, steps: steps.length }).toEqual({ verdict: 'Refused', steps: 2 })
+  })
+})
+
+it('planNetworkRemoval stops what runs and undefines what is saved', () => {
+  expect(planNetworkRemoval(running(definition()))).toEqual([{ action: 'Stop' }, { action: 'Undefine' }])
+  expect(planNetworkRemoval({ live: definition() })).toEqual([{ action: 'Stop' }])
+  expect(planNetworkRemoval({ saved: definition() })).toEqual([{ action: 'Undefine' }])
+  expect(planNetworkRemoval({})).toEqual([])
 })
