@@ -10,6 +10,7 @@ import { decisions } from './decisions.ts'
 import { fanOut } from './fan-out.ts'
 import { linkState } from './link-state.ts'
 import { describeMachine } from './machine.ts'
+import { networkEdit } from './network-edit.ts'
 import { thousandInterfaces } from './thousand-interfaces.ts'
 
 interface Benchmark {
@@ -36,6 +37,15 @@ const setups: { benchmarks: Benchmark[]; run(names: ReadonlySet<string>): Promis
       },
     ],
     run: fanOut,
+  },
+  {
+    benchmarks: [
+      {
+        name: 'network-edit',
+        about: '200 DHCP hosts edited in one manifest, the same calls made raw, and 200 single net-updates',
+      },
+    ],
+    run: networkEdit,
   },
   {
     benchmarks: [
