@@ -16,7 +16,15 @@ export default defineConfig({
     reporters: ['default', './test/reporter/closing-line.ts'],
     // groupOrder: one project after the other.
     projects: [
-      { test: { name: 'unit', include: ['test/unit/**/*.test.ts'], sequence: { groupOrder: 1 } } },
+      {
+        // Some of them start the command as a process, several at a time.
+        test: {
+          name: 'unit',
+          include: ['test/unit/**/*.test.ts'],
+          testTimeout: 30_000,
+          sequence: { groupOrder: 1 },
+        },
+      },
       {
         test: {
           name: 'libvirt',
