@@ -102,8 +102,16 @@ const costs: Record<Verdict, string> = {
   Refused: 'nothing is touched',
 }
 
+/** Of a network, to a guest on it. */
+const networkCosts: Partial<Record<Verdict, string>> = {
+  InPlace: costs.InPlace,
+  RestartRequired: 'cut off until its tap is back on the bridge',
+  Refused: costs.Refused,
+}
+
 /** A guest that is off, or whose saved definition alone differs, feels nothing. */
-function costOf({ verdict, steps }: PlannedItem): string {
+function costOf({ kind, verdict, steps }: PlannedItem): string {
+  if (kind === 'Network') return networkCosts[verdict] ?? '-'
   const savedOnly = steps.length > 0 && !steps.some((step) => / live(:|$)/.test(step))
   return costs[savedOnly ? 'NextBoot' : verdict]
 }

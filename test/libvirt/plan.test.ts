@@ -3,11 +3,12 @@ import { existsSync } from 'node:fs'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import type { GuestInterfaceSpec } from '../../src/api/guest-interface.ts'
+import type { NetworkSpec } from '../../src/api/network.ts'
 import type { PlanAnswer } from '../../src/cli/plan-answer.ts'
 import { LabAgent } from '../lab/agent.ts'
 import { defineGuest, startGuest } from '../lab/guest.ts'
 import { LabHost } from '../lab/host.ts'
-import { guestInterface, inNetwork, type Manifest, pool } from '../lab/manifests.ts'
+import { guestInterface, inNetwork, type Manifest, network, pool } from '../lab/manifests.ts'
 import { addBridge, addVethPool } from '../lab/pool.ts'
 import { interfaces, linkNames, snapshot } from '../lab/world.ts'
 
@@ -204,6 +205,72 @@ it('one that is pinned to another host is let go here', async () => {
     code: 0,
     items: [{ verdict: 'None' }],
   })
+})
+
+it('a network that libvirt makes, and an interface on it before it is there', async () => {
+  const lan = (spec: Partial<NetworkSpec> = {}) =>
+    network('lan', { bridge: { name: 'lab0' }, ips: [{ address: '10.1.0.1', prefix: 24 }], ...spec })
+  const on = guestInterface('on-lan', 'off', inNetwork('lan'))
+  const of = async (...manifests: Manifest[]) => {
+    const { code, items } = await plan(...manifests)
+    return { code, items: items.map(({ verdict, steps }) => [verdict, ...steps]) }
+  }
+  expect(await of(on, lan())).toEqual({
+    code: 2,
+    items: [
+      ['Attach', 'Attach saved'],
+      ['Attach', 'Define', 'Set autostart', 'Start'],
+    ],
+  })
+  await agent.apply(lan())
+  expect(await agent.once()).toBe(0)
+  expect(await of(lan())).toEqual({ code: 0, items: [['None']] })
+  const txts = [{ name: 'a', value: 'x' }]
+  const edited = await plan(lan({ dns: { txts } }))
+  expect(edited).toMatchObject({
+    code: 2,
+    items: [
+      {
+        verdict: 'InPlace',
+        steps: ['Update live: add-last dns.txts[a]', 'Define'],
+        differences: [
+          { field: 'dns.txts[a]', observed: '', effective: 'name=a value=x', verdict: 'InPlace' },
+        ],
+      },
+    ],
+  })
+  const changed = { mtu: 1400, dns: { txts } }
+  const refused = await plan(lan(changed))
+  expect(refused).toMatchObject({ code: 3, items: [{ verdict: 'Refused', steps: [] }] })
+  expect(refused.items[0]!.differences[0]).toMatchObject({
+    field: 'mtu',
+    effective: '1400',
+    reason: expect.stringContaining('set onRestartRequired: Restart'),
+  })
+  expect(await of(lan({ ...changed, onRestartRequired: 'Restart' }))).toEqual({
+    code: 2,
+    items: [['RestartRequired', 'Define', 'Stop', 'Start']],
+  })
+  const elsewhere = { matchLabels: { 'kubernetes.io/hostname': 'def' } }
+  expect(await of(lan({ hostSelector: elsewhere }))).toEqual({
+    code: 2,
+    items: [['Detach', 'Stop', 'Undefine']],
+  })
+  await agent.remove(lan())
+  expect(await agent.once()).toBe(0)
+  expect(await host.virsh('net-list', '--all', '--name')).toBe('')
+
+  await host.virsh('net-define', await host.file("<network><name>lan</name><bridge name='lab0'/></network>"))
+  expect(await plan(lan())).toMatchObject({
+    code: 3,
+    items: [
+      {
+        verdict: 'Refused',
+        differences: [{ field: 'networkName', reason: expect.stringContaining('adopt: true') }],
+      },
+    ],
+  })
+  await host.virsh('net-undefine', 'lan')
 })
 
 it('two Networks of one name are refused', async () => {
