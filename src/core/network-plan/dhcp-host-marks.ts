@@ -1,5 +1,4 @@
 import type { SectionEntry } from './change.ts'
-import type { Step } from './step.ts'
 
 export type DhcpHost = SectionEntry['ip-dhcp-host']
 
@@ -9,8 +8,4 @@ export function marksOf({ mac, ip, name }: DhcpHost): string[] {
   if (mac !== undefined) marks.push(`mac ${mac}`)
   if (name !== undefined) marks.push(`name ${name}`)
   return marks
-}
-
-export function byIp({ ip }: DhcpHost): Step<DhcpHost> {
-  return { command: 'delete', entry: { ip } }
 }

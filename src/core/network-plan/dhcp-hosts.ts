@@ -5,7 +5,7 @@
  * - `delete` removes the first entry that fits every attribute given, an entry without mac fitting any.
  * The id never identifies. So an entry is deleted by its ip alone.
  */
-import { byIp, type DhcpHost, marksOf } from './dhcp-host-marks.ts'
+import { type DhcpHost, marksOf } from './dhcp-host-marks.ts'
 import { pairUp } from './pairs.ts'
 import { Patience, planSharingHosts } from './sharing-hosts.ts'
 import { difference, isInPhases, phases, type Step } from './step.ts'
@@ -45,7 +45,7 @@ function planDistinctHosts(gone: readonly DhcpHost[], added: readonly DhcpHost[]
   const modifies: Step<DhcpHost>[] = []
   gone.forEach((host, n) => {
     const partner = partners[n]
-    if (partner === undefined) deletes.push(byIp(host))
+    if (partner === undefined) deletes.push({ command: 'delete', entry: host })
     else {
       modifies.push({ command: 'modify', entry: added[partner]! })
       left.delete(partner)

@@ -13,6 +13,5 @@ export function planDhcpRanges(
   return planOrderedList(from, to, {
     group: ({ start, end }) => `${start} ${end}`,
     fits: () => true,
-    pattern: ({ start, end }) => ({ start, end }),
   })
 }

@@ -8,13 +8,12 @@ export type DnsHost = SectionEntry['dns-host']
 export type DnsTxt = SectionEntry['dns-txt']
 export type DnsSrv = SectionEntry['dns-srv']
 
-/** By ip; hostnames beside it would make `delete` hit entries that share a name with it. */
 export function planDnsHosts(
   from: readonly DnsHost[],
   to: readonly DnsHost[],
   canModify: boolean,
 ): Step<DnsHost>[] | undefined {
-  return planMap(from, to, { key: ({ ip }) => ip, pattern: ({ ip }) => ({ ip, hostnames: [] }), canModify })
+  return planMap(from, to, { key: ({ ip }) => ip, canModify })
 }
 
 export function planDnsTxts(
@@ -22,7 +21,7 @@ export function planDnsTxts(
   to: readonly DnsTxt[],
   canModify: boolean,
 ): Step<DnsTxt>[] | undefined {
-  return planMap(from, to, { key: ({ name }) => name, pattern: (txt) => txt, canModify })
+  return planMap(from, to, { key: ({ name }) => name, canModify })
 }
 
 /**
@@ -35,11 +34,5 @@ export function planDnsSrvs(from: readonly DnsSrv[], to: readonly DnsSrv[]): Ste
     fits: (given, srv) =>
       (given.domain === undefined || given.domain === srv.domain) &&
       (given.target === undefined || given.target === srv.target),
-    pattern: ({ service, protocol, domain, target }) => ({
-      service,
-      protocol,
-      ...(domain !== undefined && { domain }),
-      ...(target !== undefined && { target }),
-    }),
   })
 }

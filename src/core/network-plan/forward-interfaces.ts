@@ -13,6 +13,5 @@ export function planForwardInterfaces(
   return planOrderedList(from, to, {
     group: ({ dev }) => dev,
     fits: () => true,
-    pattern: ({ dev }) => ({ dev }),
   })
 }

@@ -3,8 +3,6 @@ import { difference, type Step } from './step.ts'
 
 interface MapRules<E> {
   key(entry: E): string
-  /** What `delete` is given. */
-  pattern(entry: E): E
   /** Else a change is a delete and an add. */
   canModify: boolean
 }
@@ -13,7 +11,7 @@ interface MapRules<E> {
 export function planMap<E extends object>(
   from: readonly E[],
   to: readonly E[],
-  { key, pattern, canModify }: MapRules<E>,
+  { key, canModify }: MapRules<E>,
 ): Step<E>[] | undefined {
   const { gone, added } = difference(from, to)
   const changed = new Set([...gone, ...added].map(key))
@@ -27,7 +25,7 @@ export function planMap<E extends object>(
   const modifies: Step<E>[] = []
   for (const entry of gone) {
     const successor = canModify ? coming.get(key(entry)) : undefined
-    if (successor === undefined) deletes.push({ command: 'delete', entry: pattern(entry) })
+    if (successor === undefined) deletes.push({ command: 'delete', entry })
     else {
       modifies.push({ command: 'modify', entry: successor })
       coming.delete(key(entry))

@@ -9,8 +9,6 @@ export interface ListRules<E> {
   group(entry: E): string
   /** An entry that is given fits `entry`: `add` is refused while one does, `delete` when it fits more than one. */
   fits(given: E, entry: E): boolean
-  /** What `delete` is given. */
-  pattern(entry: E): E
 }
 
 /** Undefined when there is no such list of steps. */
@@ -29,10 +27,7 @@ export function planOrderedList<E extends object>(
       const deletes = deletesOf(from, kept, stand.from)
       const adds = deletes && addsOf(to, start, start + length, stand.to)
       if (deletes && adds) {
-        return [
-          ...deletes.map((entry): Step<E> => ({ command: 'delete', entry: rules.pattern(entry) })),
-          ...adds,
-        ]
+        return [...deletes.map((entry): Step<E> => ({ command: 'delete', entry })), ...adds]
       }
     }
   }
@@ -60,7 +55,7 @@ function runsOf<E extends object>(from: readonly E[], to: readonly E[]): number[
   })
 }
 
-/** Which others of a list an entry's pattern fits, and whose pattern fits it. */
+/** Which others of a list an entry fits, and which fit it. */
 class Obstacles<E> {
   readonly fitted: number[][]
   readonly fitting: number[][]
@@ -81,7 +76,7 @@ class Obstacles<E> {
   }
 }
 
-/** In an order in which each pattern fits nothing else that is still there: the more specific first. */
+/** In an order in which each fits nothing else that is still there: the more specific first. */
 function deletesOf<E>(
   from: readonly E[],
   kept: ReadonlySet<number>,

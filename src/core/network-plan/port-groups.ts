@@ -8,12 +8,7 @@ export function planPortGroups(
   from: readonly PortGroupSettings[],
   to: readonly PortGroupSettings[],
 ): Step<PortGroupSettings>[] | undefined {
-  const rules = {
-    key: ({ name }: PortGroupSettings) => name,
-    pattern: ({ name }: PortGroupSettings) => ({ name }),
-    canModify: true,
-  }
-  const steps = planMap(from, to, rules)
+  const steps = planMap(from, to, { key: ({ name }) => name, canModify: true })
   const isNewDefault = ({ command, entry }: Step<PortGroupSettings>) =>
     command === 'modify' && entry.default === true
   return (

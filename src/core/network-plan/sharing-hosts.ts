@@ -2,7 +2,7 @@
  * DHCP hosts that share a mac or a name with others of their list, which libvirt takes in a definition but not in an `add`. A
  * host like that comes in by a stand-in of its ip at the head of the list, which `modify` finds first.
  */
-import { byIp, type DhcpHost, marksOf } from './dhcp-host-marks.ts'
+import { type DhcpHost, marksOf } from './dhcp-host-marks.ts'
 import { pairUp } from './pairs.ts'
 import { difference, type Step, textOf } from './step.ts'
 
@@ -53,7 +53,7 @@ function straightWay(from: readonly DhcpHost[], to: readonly DhcpHost[], modifyi
 
   for (const [n, host] of gone.entries()) {
     if (partners[n] !== undefined) continue
-    take(byIp(host))
+    take({ command: 'delete', entry: host })
     going.delete(host)
   }
   const paired = new Set(partners)
@@ -77,7 +77,7 @@ function straightWay(from: readonly DhcpHost[], to: readonly DhcpHost[], modifyi
   for (const host of going) {
     // A host that was modified has its ip already and stands before it.
     if (list.find(({ ip }) => ip === host.ip) !== host) return straightWay(from, to, false)
-    take(byIp(host))
+    take({ command: 'delete', entry: host })
   }
   for (const host of coming) {
     if (hitOf(host) < 0) {
@@ -127,7 +127,7 @@ function search(
     const standIn = standInOf(host, [...list, ...to])
     wanted.set(textOf(standIn), standIn)
   }
-  const steps = list.map(byIp)
+  const steps = list.map((entry): Step<DhcpHost> => ({ command: 'delete', entry }))
   for (const entry of wanted.values()) {
     steps.push({ command: 'modify', entry }, { command: 'add-last', entry }, { command: 'add-first', entry })
   }

@@ -1,4 +1,4 @@
-/** What a section's planner gives: libvirt's command for one entry of a list. */
+/** What a section's planner gives: libvirt's command for one entry of a list; to delete one, all of it as it stands. */
 import type { Command, Section, SectionEntry } from './change.ts'
 
 export interface Step<E> {

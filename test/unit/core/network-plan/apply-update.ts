@@ -1,6 +1,6 @@
 /**
  * libvirt's net-update as it was seen on 9.0: the definition after one update, or why libvirt refuses it. Written from what libvirt does,
- * never from what the planner thinks; test/libvirt/network-plan.test.ts holds it against the real one.
+ * never from what the planner thinks, with hosts deleted by their ip as `updateOf` sends it; test/libvirt/network-plan.test.ts holds it against the real one.
  */
 import { isIPv4 } from 'node:net'
 import { inNetwork } from '../../../../src/api/ip-number.ts'
@@ -85,10 +85,7 @@ export function applyUpdate(
     }
     if (section === 'dns-host') {
       const host = entry as SectionEntry['dns-host']
-      const isMeant = (each: SectionEntry['dns-host']) =>
-        each.ip === host.ip ||
-        (command === 'delete' && each.hostnames.some((name) => host.hostnames.includes(name)))
-      dns.hosts = onlyOneOf(dns.hosts ?? [], command, host, isMeant)
+      dns.hosts = onlyOneOf(dns.hosts ?? [], command, host, ({ ip }) => ip === host.ip)
     }
     if (section === 'dns-srv') {
       const srv = entry as SectionEntry['dns-srv']
@@ -106,20 +103,13 @@ export function applyUpdate(
 }
 
 function hosts(list: SectionEntry['ip-dhcp-host'][], command: Command, host: SectionEntry['ip-dhcp-host']) {
-  const at =
-    command === 'delete'
-      ? list.findIndex(
-          (each) =>
-            (!host.mac || !each.mac || host.mac === each.mac) &&
-            (!host.name || host.name === each.name) &&
-            host.ip === each.ip,
-        )
-      : list.findIndex(
-          (each) =>
-            (host.mac !== undefined && host.mac === each.mac) ||
-            (host.name !== undefined && host.name === each.name) ||
-            host.ip === each.ip,
-        )
+  const at = list.findIndex(
+    (each) =>
+      host.ip === each.ip ||
+      (command !== 'delete' &&
+        ((host.mac !== undefined && host.mac === each.mac) ||
+          (host.name !== undefined && host.name === each.name))),
+  )
   return change(list, command, host, at)
 }
 

@@ -2,6 +2,7 @@
 import fc from 'fast-check'
 import type { Ip } from '../../../../src/api/network-addresses.ts'
 import type { Dns } from '../../../../src/api/network-dns.ts'
+import { normalForm } from '../../../../src/core/network-canonical.ts'
 import type {
   NetworkDefinition,
   NetworkSettings,
@@ -220,3 +221,38 @@ export const anyPairs: fc.Arbitrary<Pair> = fc
     ),
   )
   .map(([[from, to], change]): Pair => [from, change ? { ...to, settings: change(to.settings) } : to])
+
+/** Two definitions of which so many lists differ, if that many; DHCP hosts share a mac or a name now and then. */
+export const closePairs = (lists: number): fc.Arbitrary<Pair> =>
+  fc
+    .tuple(pairs(true), fc.array(fc.nat(6), { minLength: lists, maxLength: lists }))
+    .map(([[from, to], chosen]): Pair => {
+      const start = normalForm(from)
+      return [start, chosen.reduce((definition, n) => withListOf(definition, to, n), start)]
+    })
+
+/** One list of `to`, all else as in `from`. */
+function withListOf(from: NetworkDefinition, to: NetworkDefinition, n: number): NetworkDefinition {
+  const { settings } = from
+  const changed = to.settings
+  const only: NetworkDefinition[] = [
+    { ...from, portGroups: to.portGroups },
+    { ...from, settings: { ...settings, ...(changed.forward && { forward: changed.forward }) } },
+    ...(['txts', 'hosts', 'srvs'] as const).map((list) => ({
+      ...from,
+      settings: { ...settings, dns: { ...settings.dns, [list]: changed.dns?.[list] } },
+    })),
+    ...(['ranges', 'hosts'] as const).map((list) => ({
+      ...from,
+      settings: {
+        ...settings,
+        ips: settings.ips?.map((ip) => {
+          const other = changed.ips?.find(({ address }) => address === ip.address)
+          const hasBoth = ip.dhcp && other?.dhcp
+          return hasBoth ? { ...ip, dhcp: { ...ip.dhcp, [list]: other.dhcp?.[list] } } : ip
+        }),
+      },
+    })),
+  ]
+  return normalForm(only[n % only.length]!)
+}

@@ -1,12 +1,12 @@
 /** No shorter list does: every shorter one is tried, on the model of libvirt. */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { canonical, normalForm } from '../../../../src/core/network-canonical.ts'
+import { canonical } from '../../../../src/core/network-canonical.ts'
 import type { NetworkDefinition } from '../../../../src/core/network-definition.ts'
 import type { Command, NetworkChange } from '../../../../src/core/network-plan/change.ts'
 import { planNetwork } from '../../../../src/core/network-plan/plan.ts'
 import { applyUpdate } from './apply-update.ts'
-import { pairs } from './definitions.ts'
+import { closePairs } from './definitions.ts'
 import { listsOf, type Update, universe } from './universe.ts'
 
 const commands: readonly Command[] = ['delete', 'modify', 'add-first', 'add-last']
@@ -41,38 +41,10 @@ function isReachable(
   )
 }
 
-/** One list of `to`, all else as in `from`: lists don't depend on one another but by bootp and by which ip has DHCP. */
-function withListOf(from: NetworkDefinition, to: NetworkDefinition, n: number): NetworkDefinition {
-  const { settings } = from
-  const changed = to.settings
-  const only: NetworkDefinition[] = [
-    { ...from, portGroups: to.portGroups },
-    { ...from, settings: { ...settings, ...(changed.forward && { forward: changed.forward }) } },
-    ...(['txts', 'hosts', 'srvs'] as const).map((list) => ({
-      ...from,
-      settings: { ...settings, dns: { ...settings.dns, [list]: changed.dns?.[list] } },
-    })),
-    ...(['ranges', 'hosts'] as const).map((list) => ({
-      ...from,
-      settings: {
-        ...settings,
-        ips: settings.ips?.map((ip) => {
-          const other = changed.ips?.find(({ address }) => address === ip.address)
-          const hasBoth = ip.dhcp && other?.dhcp
-          return hasBoth ? { ...ip, dhcp: { ...ip.dhcp, [list]: other.dhcp?.[list] } } : ip
-        }),
-      },
-    })),
-  ]
-  return normalForm(only[n % only.length]!)
-}
-
 test('no shorter list of updates leads there', () => {
   let searched = 0
   fc.assert(
-    fc.property(pairs(true), fc.nat(6), ([first, second], n) => {
-      const from = normalForm(first)
-      const to = withListOf(from, second, n)
+    fc.property(closePairs(1), ([from, to]) => {
       const { updates, restartRequired } = planNetwork(from, to, { live: false, canModifyDns: false })
       // Else the search takes too long.
       if (restartRequired.length > 0 || updates.length === 0 || updates.length > 4) return

@@ -38,8 +38,6 @@ export function universe(from: NetworkDefinition, to: NetworkDefinition): Update
         put({ section, parentIndex, entry: { ip, name: 'other' } })
         put({ section, parentIndex, entry: { ip } })
       }
-      if (section === 'dns-host')
-        put({ section, parentIndex, entry: { ...(entry as { ip: string }), hostnames: [] } })
     }
   }
   return [...found.values()]
