@@ -35,7 +35,12 @@ export const guestInterfaceSpec = z
     hostName: objectName.optional().describe('Pin: the only host on which this interface is kept'),
     source,
     ...interfaceSettings,
-    adopt: z.boolean().optional().describe('Take over an interface of this MAC that somebody else made'),
+    adopt: z
+      .boolean()
+      .optional()
+      .describe(
+        'Take over the interface of the guest with this mac that somebody else made; address tells two with one mac apart',
+      ),
     updatePolicy: updatePolicy
       .default('Live')
       .describe('Live: in place or refused; Replug: unplug and plug; NextBoot: saved definition only'),
@@ -45,7 +50,13 @@ export const guestInterfaceSpec = z
         'What happens on the host when this object goes: Detach: the interface is unplugged and removed; Retain: nothing',
       ),
   })
-  .meta(rules(immutable('mac')))
+  .meta(
+    rules(immutable('mac'), {
+      rule: '!has(self.adopt) || !self.adopt || has(self.mac)',
+      message: 'is needed beside adopt: it is what the interface is known by',
+      fieldPath: '.mac',
+    }),
+  )
 
 /** One list of verdicts everywhere: plans, command line, status. */
 export const verdict = z.enum([

@@ -28,7 +28,7 @@ export const reasons = {
   PinnedElsewhere: waits('spec.hostName names another host; nothing of the interface is kept on this one.'),
   PoolExhausted: waits('Every device of the pool is held; the interface takes its turn when one is freed.'),
   DeviceInUse: waits(
-    'The devices of the pool carry an address or the default route, are enslaved, or belong to a guest of somebody else.',
+    'The devices of the pool carry an address or the default route, are enslaved, or belong to a guest of somebody else; or another running guest is on a device that the interface should have to itself.',
   ),
   DeviceNotFound: waits('The host has none of the devices that the manifest names.'),
   GuestNotReleasing: waits(
@@ -67,7 +67,9 @@ export const reasons = {
   SettingNotSupported: stalled('The setting is not possible on this kind of port.'),
   NotOwned: stalled("The guest is not granted to the interface's namespace."),
   OwnerAmbiguous: stalled('GuestGrants give the guest to more than one namespace.'),
-  MacConflict: stalled('An interface of the guest that is not ours has this MAC address.'),
+  MacConflict: stalled(
+    'An interface of the guest that is not ours has this MAC address, or nothing tells which of several with it is meant.',
+  ),
   TargetDeviceExists: stalled('A link with the name of the target device exists already.'),
 } as const satisfies Record<string, Meaning>
 

@@ -37,6 +37,8 @@ const rows: Row[] = [
     ['spec.guest'],
   ],
   [guestInterface, { source: { user: {} } }, { source: {} }, ['spec.source']],
+  [guestInterface, { adopt: true, mac: '52:54:00:00:00:01' }, { adopt: true }, ['spec.mac']],
+  [guestInterface, { adopt: false }, { adopt: true }, ['spec.mac']],
   [
     guestInterface,
     { source: { hostdev: { address } } },
