@@ -151,7 +151,9 @@ export async function statusTables(answer: StatusAnswer, now: Date): Promise<str
       ]),
       networks.flatMap((row) => [
         ...remarks(row.objectName, row.conditions),
-        ...(row.message ? [`${row.objectName}: ${row.message}`] : []),
+        ...(row.message && !row.conditions?.some(({ message }) => message === row.message)
+          ? [`${row.objectName}: ${row.message}`]
+          : []),
       ]),
     ),
   ]
