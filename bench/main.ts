@@ -11,6 +11,7 @@ import { fanOut } from './fan-out.ts'
 import { linkState } from './link-state.ts'
 import { describeMachine } from './machine.ts'
 import { networkEdit } from './network-edit.ts'
+import { networkPlan } from './network-plan.ts'
 import { thousandInterfaces } from './thousand-interfaces.ts'
 
 interface Benchmark {
@@ -46,6 +47,15 @@ const setups: { benchmarks: Benchmark[]; run(names: ReadonlySet<string>): Promis
       },
     ],
     run: networkEdit,
+  },
+  {
+    benchmarks: [
+      {
+        name: 'network-plan',
+        about: 'two definitions of a network with 2,000 DHCP hosts each, compared and planned',
+      },
+    ],
+    run: networkPlan,
   },
   {
     benchmarks: [
