@@ -26,6 +26,7 @@ const simple = (n: number) => {
     nic('ethernet', mac(4)),
     nic('user', mac(5)),
     `<interface type='bridge'><mac address='${mac(6)}'/><source bridge='br0'/></interface>`,
+    nic('network', mac(7), "<source network='uplink'/>"),
   ]
 }
 const ofQemuAlone = [
@@ -37,8 +38,9 @@ beforeAll(async () => {
   host = await LabHost.start({ name: 'abc' })
   await Promise.all([addBridge(host, 'br0'), addBridge(host, 'br1'), addVethPool(host, 1)])
   const lan = "<network><name>lan</name><bridge name='lan0'/><portgroup name='patchbay'/></network>"
-  await host.virsh('net-define', await host.file(lan))
-  await host.virsh('net-start', 'lan')
+  const uplink = "<network><name>uplink</name><forward mode='bridge'/><bridge name='br0'/></network>"
+  for (const xml of [lan, uplink]) await host.virsh('net-define', await host.file(xml))
+  for (const name of ['lan', 'uplink']) await host.virsh('net-start', name)
   await startGuest(host, { name: 'web', interfaces: simple(1) })
   await defineGuest(host, { name: 'db', interfaces: [...simple(2), ...ofQemuAlone] })
   const twin = nic('bridge', '52:54:00:03:00:01', "<source bridge='br0'/>")
@@ -89,7 +91,8 @@ describe.each([
   it('has its NICs taken over, and nothing of them changed', async () => {
     manifests = await imported(guest)
     const before = await world(guest)
-    await agent.apply(network('lan', { adopt: true }), ...manifests)
+    const uplink = network('uplink', { forward: { mode: 'bridge' }, bridge: { name: 'br0' } })
+    await agent.apply(network('lan', { adopt: true }), uplink, ...manifests)
     for (const { metadata } of manifests) {
       await agent.reaches(metadata.name)
       expect((await agent.status(metadata.name)).plan).toMatchObject({ verdict: 'None', steps: [] })
