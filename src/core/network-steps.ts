@@ -3,7 +3,7 @@ import type { Difference, Verdict } from '../api/guest-interface.ts'
 import type { NetworkDefinition } from './network-definition.ts'
 import type { NetworkChange, RestartReason } from './network-plan/change.ts'
 import { courseOf } from './network-plan/dnsmasq.ts'
-import { entryText, fieldOf, foundIn } from './network-plan/entry-text.ts'
+import { entryText, fieldOf, finderIn } from './network-plan/entry-text.ts'
 import { planNetwork } from './network-plan/plan.ts'
 import { revival } from './network-plan/revival.ts'
 
@@ -151,13 +151,14 @@ function differencesOf(
   updates: readonly NetworkChange[],
   restartRequired: readonly RestartReason[],
 ): (Found | (Found & { reason: string }))[] {
+  const entryBefore = finderIn(from)
   const byField = new Map<string, Found>()
   for (const change of updates) {
     const field = fieldOf(change)
     const known = byField.get(field) ?? { field, observed: '', effective: '' }
     if (change.command === 'delete') byField.set(field, { ...known, observed: entryText(change.entry) })
     else {
-      const before = change.command === 'modify' ? foundIn(from, change) : undefined
+      const before = change.command === 'modify' ? entryBefore(change) : undefined
       const observed = before ? entryText(before) : known.observed
       byField.set(field, { field, observed, effective: entryText(change.entry) })
     }

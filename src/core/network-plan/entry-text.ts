@@ -24,15 +24,25 @@ export function fieldOf(change: NetworkChange): string {
   }
 }
 
-/** The entry of the same key in a definition. */
-export function foundIn(
-  definition: NetworkDefinition,
-  change: NetworkChange,
-): SectionEntry[keyof SectionEntry] | undefined {
-  const wanted = keyOf(change)
-  return entriesOf(definition, change).find(
-    (entry) => keyOf({ ...change, entry } as NetworkChange) === wanted,
-  )
+type Entry = SectionEntry[keyof SectionEntry]
+
+/** Finds the entry of a definition that has the same key as the one of a change: of several the first. */
+export function finderIn(definition: NetworkDefinition): (change: NetworkChange) => Entry | undefined {
+  // Thousands of changes to thousands of entries: each list is gone through once.
+  const lists = new Map<string, Map<string, Entry>>()
+  return (change) => {
+    const list = `${change.section} ${change.parentIndex}`
+    let byKey = lists.get(list)
+    if (byKey === undefined) {
+      byKey = new Map()
+      for (const entry of entriesOf(definition, change)) {
+        const key = keyOf({ ...change, entry } as NetworkChange)
+        if (!byKey.has(key)) byKey.set(key, entry)
+      }
+      lists.set(list, byKey)
+    }
+    return byKey.get(keyOf(change))
+  }
 }
 
 /** Without what is undefined: mac=52:54:00:00:00:01 ip=10.0.0.5 */
@@ -65,7 +75,7 @@ function keyOf({ section, entry }: NetworkChange): string {
 function entriesOf(
   { settings: { ips, forward, dns }, portGroups }: NetworkDefinition,
   { section, parentIndex }: NetworkChange,
-): readonly SectionEntry[keyof SectionEntry][] {
+): readonly Entry[] {
   switch (section) {
     case 'ip-dhcp-host':
       return ips?.[parentIndex]?.dhcp?.hosts ?? []

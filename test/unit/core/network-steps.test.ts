@@ -124,6 +124,27 @@ describe('planNetworkSteps', () => {
 
   const mixed = definition({ mtu: 1400, ...txt('a') })
 
+  it('says of each host that is modified what it was and what it becomes, by the ip that it stands in', () => {
+    const hosts = (names: string[]): NetworkSettings => ({
+      ips: ['10.0.0', '10.0.1'].map((net) => ({
+        address: `${net}.1`,
+        prefix: 24,
+        dhcp: { hosts: names.map((name, n) => ({ name: `${name}-${net}`, ip: `${net}.${10 + n}` })) },
+      })),
+    })
+    const { differences } = planNetworkSteps(
+      running(definition(hosts(['a', 'b', 'c']))),
+      definition(hosts(['a', 'x', 'y'])),
+      { onRestartRequired: 'Refuse', canModifyDns: false },
+    )
+    expect(differences.map(({ field, observed, effective }) => [field, observed, effective])).toEqual([
+      ['ips[0].dhcp.hosts[10.0.0.11]', 'name=b-10.0.0 ip=10.0.0.11', 'name=x-10.0.0 ip=10.0.0.11'],
+      ['ips[0].dhcp.hosts[10.0.0.12]', 'name=c-10.0.0 ip=10.0.0.12', 'name=y-10.0.0 ip=10.0.0.12'],
+      ['ips[1].dhcp.hosts[10.0.1.11]', 'name=b-10.0.1 ip=10.0.1.11', 'name=x-10.0.1 ip=10.0.1.11'],
+      ['ips[1].dhcp.hosts[10.0.1.12]', 'name=c-10.0.1 ip=10.0.1.12', 'name=y-10.0.1 ip=10.0.1.12'],
+    ])
+  })
+
   it('is all or nothing: with one difference that takes a restart nothing of the rest is done', () => {
     expect(planned(running(definition()), mixed)).toEqual({
       verdict: 'Refused',
