@@ -8,6 +8,7 @@ import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { GuestInterface } from '../src/api/guest-interface.ts'
 import type { Host } from '../src/api/host.ts'
+import type { Network } from '../src/api/network.ts'
 import { startGuest } from '../test/lab/guest.ts'
 import { LabHost } from '../test/lab/host.ts'
 import { addVethPool } from '../test/lab/pool.ts'
@@ -65,6 +66,18 @@ async function main(host: LabHost): Promise<void> {
   await writeFile(file, original)
   await until(host, ({ status }) => isReady(status))
   say(indent(await table(host)))
+
+  step('8. A network that libvirt makes, with NAT, DHCP and DNS (examples/first-hour/nat-network.yaml).')
+  const office = await readFile(path.join(examples, 'nat-network.yaml'), 'utf8')
+  say(indent(withoutComments(office)))
+  const officeFile = path.join(directory, 'nat-network.yaml')
+  await writeFile(officeFile, office)
+  say(`  ${await officeSays(host, 'start')}\n`)
+  say(indent(await host.virsh('net-list', '--all')))
+
+  step('9. The printer gets another address: the running network is changed, and no guest is cut off.')
+  await writeFile(officeFile, office.replace('ip: 192.168.150.10}', 'ip: 192.168.150.11}'))
+  say(`  ${await officeSays(host, 'live update')}`)
 }
 
 async function startAgent(host: LabHost): Promise<void> {
@@ -87,6 +100,19 @@ async function until(host: LabHost, holds: (resource: GuestInterface) => boolean
       const log = await readFile(`${host.root}/run/quickstart/agent.log`, 'utf8').catch(() => '')
       throw new Error(`The agent did not come there within ${patienceMs / 1000} s. Its log:\n${log}`)
     }
+    await delay(50)
+  }
+}
+
+/** What status says of the network of step 8 once it is ready and that holds this text. */
+async function officeSays(host: LabHost, text: string): Promise<string> {
+  const deadline = Date.now() + patienceMs
+  for (;;) {
+    const file = await readFile(`${host.root}${state}/network/office.json`, 'utf8').catch(() => '{}')
+    const { status } = JSON.parse(file) as Partial<Network>
+    const ready = status?.conditions?.find(({ type }) => type === 'Ready')
+    if (ready?.status === 'True' && ready.message.includes(text)) return ready.message
+    if (Date.now() > deadline) throw new Error(`The network is not as it should be: ${ready?.message}`)
     await delay(50)
   }
 }
@@ -138,7 +164,7 @@ let host: LabHost | undefined
 let cleaning: Promise<void> | undefined
 const clean = () => {
   cleaning ??= (async () => {
-    step('8. Everything is taken away again.')
+    step('10. Everything is taken away again.')
     await host?.stop()
     say('  The host, its guest and its links are gone.')
   })()

@@ -41,6 +41,8 @@ it('tells the story to its end', async () => {
   expect(run.printed()).toMatch(/vm1-exclusive .* pool[01] \(passthrough\) .* True .* InSync/)
   expect(run.printed()).toContain('The port stayed')
   expect(run.printed()).toMatch(/LiveChangeRefused: model: virtio -> e1000e/)
+  expect(run.printed()).toMatch(/office +active +yes +yes/)
+  expect(run.printed()).toContain('Last change: 1 live update (dnsmasq reads its hosts again')
 })
 
 it('leaves nothing behind when it is interrupted', async () => {
