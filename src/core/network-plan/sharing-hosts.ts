@@ -2,9 +2,15 @@
  * DHCP hosts that share a mac or a name with others of their list, which libvirt takes in a definition but not in an `add`. A
  * host like that comes in by a stand-in of its ip at the head of the list, which `modify` finds first.
  */
+
+import type { Command } from './change.ts'
 import { type DhcpHost, marksOf } from './dhcp-host-marks.ts'
+import { HostList } from './host-list.ts'
 import { pairUp } from './pairs.ts'
 import { difference, type Step, textOf } from './step.ts'
+
+/** Clusters of more hosts are not searched for a shorter way. */
+const searched = 6
 
 /** How much is tried for a shorter way: lists that are looked at, of all clusters of an `ip` together. About 20 ms. */
 export class Patience {
@@ -15,7 +21,7 @@ export class Patience {
   }
 }
 
-/** Undefined when there is no way: with an ip that is in a list twice. The shortest way, unless that takes more looking than there is patience. */
+/** Undefined when there is no way: with an ip that is in a list twice. The shortest way, but for large clusters. */
 export function planSharingHosts(
   from: readonly DhcpHost[],
   to: readonly DhcpHost[],
@@ -23,11 +29,13 @@ export function planSharingHosts(
 ): Step<DhcpHost>[] | undefined {
   if (repeatsAnIp(from) || repeatsAnIp(to)) return undefined
   const steps = straightWay(from, to)
+  if (Math.max(from.length, to.length) > searched) return steps
   const { gone, added } = difference(from, to)
   const pairs = pairUp(gone.map(marksOf), added.map(marksOf)).filter((partner) => partner !== undefined)
   const atLeast = gone.length + added.length - pairs.length
+  const standIns = standInName([...from, ...to])
   for (let length = atLeast; length < steps.length; length++) {
-    const found = search([...from], to, length, patience)
+    const found = search([...from], to, length, standIns, patience)
     if (found) return found
   }
   return steps
@@ -42,58 +50,68 @@ function straightWay(from: readonly DhcpHost[], to: readonly DhcpHost[], modifyi
   const { gone, added } = difference(from, to)
   const partners = modifying ? pairUp(gone.map(marksOf), added.map(marksOf)) : []
   const steps: Step<DhcpHost>[] = []
-  let list = [...from]
+  const list = new HostList(from)
   const going = new Set(gone)
   const coming = new Set(added)
-  const take = (step: Step<DhcpHost>) => {
-    steps.push(step)
-    list = carryOut(list, step)!
+  const standIns = standInName([...from, ...to])
+  const take = (command: Command, entry: DhcpHost) => {
+    steps.push({ command, entry })
+    list.carryOut(command, entry)
   }
-  const hitOf = (host: DhcpHost) => list.findIndex((each) => shares(each, host))
 
   for (const [n, host] of gone.entries()) {
     if (partners[n] !== undefined) continue
-    take({ command: 'delete', entry: host })
+    take('delete', host)
     going.delete(host)
   }
   const paired = new Set(partners)
   for (const [n, host] of added.entries()) {
-    if (paired.has(n) || hitOf(host) >= 0) continue
-    take({ command: 'add-last', entry: host })
+    if (paired.has(n) || list.hit(host) !== undefined) continue
+    take('add-last', host)
     coming.delete(host)
   }
   // The last of the list first: what it comes to share is then behind those that are still to be found.
-  for (let before = -1; modifying && before !== coming.size; ) {
-    before = coming.size
-    const inTurn = [...coming].map((host) => ({ host, at: hitOf(host) })).sort((a, b) => b.at - a.at)
+  for (let pass = 0; modifying && pass < passes; pass++) {
+    const inTurn = [...coming]
+      .map((host) => ({ host, at: list.hit(host)?.at ?? 0 }))
+      .sort((a, b) => b.at - a.at)
     for (const { host } of inTurn) {
-      const hit = list[hitOf(host)]
+      const hit = list.hit(host)?.host
       if (hit === undefined || !going.has(hit)) continue
-      take({ command: 'modify', entry: host })
+      take('modify', host)
       going.delete(hit)
       coming.delete(host)
     }
   }
   for (const host of going) {
     // A host that was modified has its ip already and stands before it.
-    if (list.find(({ ip }) => ip === host.ip) !== host) return straightWay(from, to, false)
-    take({ command: 'delete', entry: host })
+    if (list.withIp(host.ip) !== host) return straightWay(from, to, false)
+    take('delete', host)
   }
   for (const host of coming) {
-    if (hitOf(host) < 0) {
-      take({ command: 'add-last', entry: host })
+    if (list.hit(host) === undefined) {
+      take('add-last', host)
       continue
     }
-    take({ command: 'add-first', entry: standInOf(host, [...from, ...to]) })
-    take({ command: 'modify', entry: host })
+    take('add-first', standInOf(host, standIns))
+    take('modify', host)
   }
   return steps
 }
 
-function standInOf({ ip }: DhcpHost, others: readonly DhcpHost[]): DhcpHost {
-  let name = 'patchbay-stand-in'
-  while (others.some((each) => each.name === name)) name += '-'
-  return { name, ip }
+/** How often modifies are tried: each one that is made can clear the way for others. */
+const passes = 4
+
+const standInOf = ({ ip }: DhcpHost, name: string): DhcpHost => ({
+  name: `${name}${ip.replaceAll(/[.:]/g, '-')}`,
+  ip,
+})
+
+/** A name that no host has: what it is the beginning of is no host's either. */
+function standInName(hosts: readonly DhcpHost[]): string {
+  let name = 'patchbay-'
+  while (hosts.some((host) => host.name?.startsWith(name))) name += '-'
+  return name
 }
 
 const shares = (a: DhcpHost, b: DhcpHost): boolean =>
@@ -116,6 +134,7 @@ function search(
   list: DhcpHost[],
   to: readonly DhcpHost[],
   length: number,
+  standIns: string,
   patience: Patience,
 ): Step<DhcpHost>[] | undefined {
   if (patience.isOver()) return undefined
@@ -124,7 +143,7 @@ function search(
   if (Math.max(gone.length, added.length) > length) return undefined
   const wanted = new Map([...list, ...to].map((host) => [textOf(host), host]))
   for (const host of added) {
-    const standIn = standInOf(host, [...list, ...to])
+    const standIn = standInOf(host, standIns)
     wanted.set(textOf(standIn), standIn)
   }
   const steps = list.map((entry): Step<DhcpHost> => ({ command: 'delete', entry }))
@@ -133,7 +152,7 @@ function search(
   }
   for (const step of steps) {
     const next = carryOut(list, step)
-    const rest = next && search(next, to, length - 1, patience)
+    const rest = next && search(next, to, length - 1, standIns, patience)
     if (rest) return [step, ...rest]
   }
   return undefined

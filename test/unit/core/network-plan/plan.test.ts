@@ -90,7 +90,7 @@ describe('dhcp hosts', () => {
       'an earlier one that stays shares the mac: a stand-in at the head is what modify finds',
       [host(1, 1)],
       [host(1, 1), host(1, 2)],
-      ['add-first 0 name:patchbay-stand-in,ip:10.0.0.2', 'modify 0 mac:52:54:00:00:00:01,ip:10.0.0.2'],
+      ['add-first 0 name:patchbay-10-0-0-2,ip:10.0.0.2', 'modify 0 mac:52:54:00:00:00:01,ip:10.0.0.2'],
     ],
     [
       'a name is taken over by two: the new one is added before the old one comes to share it',
