@@ -4,7 +4,7 @@ import type { NetworkState } from '../../core/network-steps.ts'
 import { dnsmasqOf } from '../../host/dnsmasq.ts'
 import type { LibvirtClient, NetworkRef } from '../../libvirt/client.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
-import { parseNetwork } from '../../libvirt/xml/network.ts'
+import { parsedNetwork } from './parsed.ts'
 
 export interface ObservedNetwork {
   ref: NetworkRef
@@ -43,8 +43,8 @@ async function observe(
     libvirt.networkXML(ref, { signal, inactive: true }),
     libvirt.networkXML(ref, { signal }),
   ])
-  const saved = persistent ? parseNetwork(xml) : undefined
-  const live = active ? parseNetwork(liveXml) : undefined
+  const saved = persistent ? parsedNetwork(xml) : undefined
+  const live = active ? parsedNetwork(liveXml) : undefined
   const dnsmasqDied = live !== undefined && needsDnsmasq(live) && (await dnsmasqOf(ref.name)) === undefined
   const owner = saved ? saved.owner : live?.owner
   return {

@@ -2,8 +2,8 @@
 import { setImmediate } from 'node:timers/promises'
 import type { LibvirtClient, NetworkRef } from '../../libvirt/client.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
-import { parseNetwork } from '../../libvirt/xml/network.ts'
 import { markNamespace } from '../../libvirt/xml/network-mark.ts'
+import { parsedNetwork } from './parsed.ts'
 
 export interface KnownNetwork {
   ref: NetworkRef
@@ -42,7 +42,7 @@ export class KnownNetworks {
     try {
       const xml = await this.#libvirt.networkXML(ref, { inactive: true })
       // Parsing is what costs: a network of thousands of DHCP hosts is known by two words of its definition.
-      const owner = xml.includes(markNamespace) ? parseNetwork(xml).owner : undefined
+      const owner = xml.includes(markNamespace) ? parsedNetwork(xml).owner : undefined
       const bridge = /<bridge [^>]*?\bname='([^']+)'/.exec(xml)?.[1]
       return { ref, ...(owner !== undefined && { owner }), ...(bridge !== undefined && { bridge }) }
     } catch (error) {

@@ -35,8 +35,7 @@ const xmlName = /^[\p{L}_:][\p{L}\p{M}\p{N}_:.-]*$/u
 export function parseXml(text: string): XmlElement {
   if (!wellFormed.has(text)) {
     refuseMalformed(text)
-    if (wellFormed.size >= maxWellFormed) wellFormed.delete(wellFormed.keys().next().value!)
-    wellFormed.add(text)
+    remember(text)
   }
   let nodes: ParsedNode[]
   try {
@@ -52,10 +51,22 @@ export function parseXml(text: string): XmlElement {
 
 /**
  * Texts that were found well-formed: what libvirt showed of an interface is parsed again as the base of a change. Checking
- * takes as long as parsing. Bounded by forgetting the oldest.
+ * takes as long as parsing. Bounded by forgetting the oldest: a network of thousands of DHCP hosts is as long as hundreds of
+ * interfaces.
  */
 const wellFormed = new Set<string>()
-const maxWellFormed = 1_000
+const maxRemembered = 2 * 1024 * 1024
+let remembered = 0
+
+function remember(text: string): void {
+  wellFormed.add(text)
+  remembered += text.length
+  for (const oldest of wellFormed) {
+    if (remembered <= maxRemembered) break
+    wellFormed.delete(oldest)
+    remembered -= oldest.length
+  }
+}
 
 function refuseMalformed(text: string): void {
   if (text.length > maxLength)
