@@ -140,9 +140,30 @@ it('the first DHCP host of an IPv6 address is served', async () => {
   await isUp('lan6')
   const conf = `${host.root}/var/lib/libvirt/dnsmasq/lan6.conf`
   expect(await readFile(conf, 'utf8')).not.toContain('static')
-  await agent.apply(six([{ id: '00:03:00:01:52:54:00:00:00:01', ip: 'fd00:6::5' }]))
+  const hosts = [{ id: '00:03:00:01:52:54:00:00:00:01', ip: 'fd00:6::5' }]
+  await agent.apply(six(hosts))
   await isUp('lan6')
   expect(await message('lan6')).toContain('dnsmasq is restarted')
+  expect(await readFile(conf, 'utf8')).toMatch(/dhcp-range=fd00:6::1,static/)
+
+  // The same when nothing differs any more, but dnsmasq was not told: an agent came no further.
+  await agent.apply(six([]))
+  await isUp('lan6')
+  await agent.stop()
+  const [{ id, ip }] = hosts as [(typeof hosts)[number]]
+  const scope = ['--live', '--config', '--parent-index', '0']
+  await host.virsh(
+    'net-update',
+    'lan6',
+    'add-last',
+    'ip-dhcp-host',
+    `<host id='${id}' ip='${ip}'/>`,
+    ...scope,
+  )
+  expect(await readFile(conf, 'utf8')).not.toContain('static')
+  await agent.apply(six(hosts))
+  await agent.start()
+  await isUp('lan6')
   expect(await readFile(conf, 'utf8')).toMatch(/dhcp-range=fd00:6::1,static/)
   await gone(six([]))
 })

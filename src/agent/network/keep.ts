@@ -1,7 +1,7 @@
 /** Keeps the libvirt network of a Network as the manifests say: decide, apply, read back, report. */
 import { networkNameOf } from '../../core/applicable.ts'
 import type { Check } from '../../core/interface-status.ts'
-import { isMadeByLibvirt } from '../../core/network-definition.ts'
+import { isMadeByLibvirt, type NetworkDefinition } from '../../core/network-definition.ts'
 import { dnsmasqProblems, needsDnsmasq } from '../../core/network-dnsmasq.ts'
 import { revival } from '../../core/network-plan/revival.ts'
 import type { NetworkStep } from '../../core/network-steps.ts'
@@ -14,6 +14,7 @@ import type { FailedRestarts } from './failed-restarts.ts'
 import { withFirewallHeld } from './firewall.ts'
 import { gatherNetwork } from './gather.ts'
 import { changedText, changingText, inForceText, restartText } from './report.ts'
+import type { RestartedDnsmasqs } from './restarted-dnsmasqs.ts'
 import { putBackTaps } from './taps.ts'
 import type { NetworkWork } from './work.ts'
 
@@ -23,6 +24,12 @@ export interface Kept {
   lookAgainMs?: number
 }
 
+/** What was tried before and is not to be tried again and again, since guests feel it. */
+export interface Memory {
+  failedRestarts: FailedRestarts
+  dnsmasqs: RestartedDnsmasqs
+}
+
 /** Milliseconds until a change that libvirt reported and that doesn't show is looked at again. */
 const LOOK_AGAIN_MS = 5_000
 
@@ -30,7 +37,7 @@ const LOOK_AGAIN_MS = 5_000
 export async function keep(
   context: Context,
   work: NetworkWork,
-  failedRestarts: FailedRestarts,
+  memory: Memory,
   announce: (check: Check) => Promise<void>,
 ): Promise<Kept> {
   const { network, signal } = work
@@ -39,34 +46,32 @@ export async function keep(
   if (decision.kind === 'refused') return { check: refusedFor(decision.refusal) }
   if (decision.kind === 'none') return { check: accepted(`In force on host ${host.name}`) }
   const { observed, wanted } = decision
-  const hindrance = hindranceOf(decision, failedRestarts.of(wanted.name, wanted))
+  const hindrance = hindranceOf(decision, memory.failedRestarts.of(wanted.name, wanted))
   const live = observed?.state.live
   // What makes good what was there before is done whatever else is in the way.
-  const steps = hindrance ? mending(decision) : decision.plan.steps
+  const planned = hindrance ? mending(decision) : decision.plan.steps
+  const untold = planned.length === 0 && live ? await dnsmasqLacks(live) : []
+  const steps = live && memory.dnsmasqs.isNew(wanted.name, untold) ? revivalSteps(live) : planned
   if (steps.length > 0) {
     await announce({ status: 'False', reason: 'NetworkChanging', message: changingText(steps, live) })
     try {
       await withFirewallHeld(steps, live, work, () => apply(steps, wanted, observed, context.libvirt, work))
     } catch (error) {
       if (!(error instanceof RestartFailed)) throw error
-      failedRestarts.remember(wanted.name, wanted, error.message)
+      memory.failedRestarts.remember(wanted.name, wanted, error.message)
       await plugTaps(context, work)
       return { check: restartFailed(error.message) }
     }
   }
   await plugTaps(context, work)
   if (hindrance) return hindrance
-  if (steps.length === 0) {
-    return { check: { status: 'True', reason: 'InSync', message: inForceText(network, host.name) } }
-  }
-  const problems = await verify(context, work)
+  const problems = steps.length > 0 ? await verify(context, work) : untold
   if (problems.length > 0) {
     const check: Check = { status: 'False', reason: 'NotVerified', message: problems.join('\n') }
     return { check, lookAgainMs: LOOK_AGAIN_MS }
   }
-  return {
-    check: { status: 'True', reason: 'InSync', message: changedText(host.name, steps, live) },
-  }
+  const message = steps.length > 0 ? changedText(host.name, steps, live) : inForceText(network, host.name)
+  return { check: { status: 'True', reason: 'InSync', message } }
 }
 
 type Planned = Decision & { kind: 'planned' }
@@ -85,7 +90,16 @@ function restartFailed(message: string): Check {
 
 function mending({ observed }: Planned): NetworkStep[] {
   const { live, dnsmasqDied } = observed?.state ?? {}
-  return live && dnsmasqDied ? revival(live).map((change) => ({ action: 'Update', change })) : []
+  return live && dnsmasqDied ? revivalSteps(live) : []
+}
+
+function revivalSteps(live: NetworkDefinition): NetworkStep[] {
+  return revival(live).map((change) => ({ action: 'Update', change }))
+}
+
+/** What dnsmasq was not told of a network that runs: an update was interrupted before dnsmasq had it. In sentences. */
+async function dnsmasqLacks(live: NetworkDefinition): Promise<string[]> {
+  return needsDnsmasq(live) ? dnsmasqProblems(live, await readDnsmasqFiles(live.name)) : []
 }
 
 /** Whoever restarted the network, and however far an agent before this one came. */
@@ -107,5 +121,5 @@ async function verify(context: Context, { network, signal }: NetworkWork): Promi
     const fields = plan.differences.map(({ field }) => field).join(', ') || plan.verdict
     return [`libvirt reported success, but its network ${wanted.name} still differs: ${fields}`]
   }
-  return live && needsDnsmasq(live) ? dnsmasqProblems(live, await readDnsmasqFiles(wanted.name)) : []
+  return live ? dnsmasqLacks(live) : []
 }

@@ -13,8 +13,9 @@ import { UpdateRefused } from './apply.ts'
 import { accepted, checkPortGroup, selectsHost } from './check.ts'
 import { FailedRestarts } from './failed-restarts.ts'
 import { releaseLeftFirewall } from './firewall.ts'
-import { type Kept, keep } from './keep.ts'
+import { type Kept, keep, type Memory } from './keep.ts'
 import { abandoned, letGo } from './remove.ts'
+import { RestartedDnsmasqs } from './restarted-dnsmasqs.ts'
 import type { NetworkWork } from './work.ts'
 
 /** Milliseconds until it is seen whether a network that is to go is used still; not every change of a guest is an event. */
@@ -30,7 +31,7 @@ export function portGroupReconciler(context: Context): Reconcile<Key & { kind: '
 }
 
 export function networkReconciler(context: Context): Reconcile<Key & { kind: 'Network' }> {
-  const failedRestarts = new FailedRestarts()
+  const memory: Memory = { failedRestarts: new FailedRestarts(), dnsmasqs: new RestartedDnsmasqs() }
   let released: Promise<void> | undefined
   return async (key, { log, signal }) => {
     const network = context.store.get('Network', key.name)
@@ -47,7 +48,7 @@ export function networkReconciler(context: Context): Reconcile<Key & { kind: 'Ne
     }
     try {
       if (network.metadata.deletionTimestamp) return await remove(context, work, say)
-      const { check, lookAgainMs } = await pass(context, work, failedRestarts, say)
+      const { check, lookAgainMs } = await pass(context, work, memory, say)
       await say(check)
       return lookAgainMs === undefined ? done : requeueAfter(lookAgainMs)
     } catch (error) {
@@ -60,7 +61,7 @@ export function networkReconciler(context: Context): Reconcile<Key & { kind: 'Ne
 async function pass(
   context: Context,
   work: NetworkWork,
-  failedRestarts: FailedRestarts,
+  memory: Memory,
   say: (check: Check) => Promise<void>,
 ): Promise<Kept> {
   const { network } = work
@@ -68,7 +69,7 @@ async function pass(
   const wanted = selected ? networkNameOf(network) : undefined
   const held = await letGo(await abandoned(context, work, wanted), context, work)
   const kept: Kept = selected
-    ? await keep(context, work, failedRestarts, say)
+    ? await keep(context, work, memory, say)
     : { check: accepted(`Does not select host ${context.host.name}`) }
   if (kept.check.status !== 'True' || !held) return kept
   return { check: held, lookAgainMs: ASK_AGAIN_MS }
