@@ -7,6 +7,7 @@ import type {
   PortGroupSettings,
 } from '../../../../src/core/network-definition.ts'
 import type { SectionEntry } from '../../../../src/core/network-plan/change.ts'
+import { courseOf } from '../../../../src/core/network-plan/dnsmasq.ts'
 import { interruptionOf } from '../../../../src/core/network-plan/interruption.ts'
 import { planNetwork } from '../../../../src/core/network-plan/plan.ts'
 
@@ -380,5 +381,38 @@ describe('what it costs', () => {
     ['a record of a network without dnsmasq', network({}), txt(network({})), 'nothing is interrupted'],
   ])('%s', (_, from, to, expected) => {
     expect(interruptionOf(planNetwork(from, to, live).updates, from).message).toBe(expected)
+  })
+
+  const range6 = { ranges: [{ start: 'fd00::10', end: 'fd00::20' }] }
+  const host6 = { hosts: [{ name: 'b', ip: 'fd00::5' }] }
+  test.each<[string, NetworkDefinition, NetworkDefinition, string[]]>([
+    [
+      'IPv4 DHCP begins with its range: no restart for the host',
+      ips(),
+      ips({ ...range, ...host }),
+      ['add-last ip-dhcp-range restart', 'add-last ip-dhcp-host reload'],
+    ],
+    [
+      'it goes on with a host more: hosts come first, a restart serves them too',
+      ips(host),
+      ips({ ...range, hosts: [...host.hosts, { name: 'c', ip: '10.0.0.6' }] }),
+      ['add-last ip-dhcp-host reload', 'add-last ip-dhcp-range restart'],
+    ],
+    [
+      'IPv6 DHCP begins with its hosts: the restart for the range serves them',
+      ips(),
+      ips(undefined, { ...range6, ...host6 }),
+      ['add-last ip-dhcp-host reload', 'add-last ip-dhcp-range restart'],
+    ],
+    [
+      'IPv4 DHCP ends with its range: no restart for the host',
+      ips({ ...range, ...host }),
+      ips(),
+      ['delete ip-dhcp-host reload', 'delete ip-dhcp-range restart'],
+    ],
+  ])('%s', (_, from, to, expected) => {
+    const { updates } = planNetwork(from, to, live)
+    const { effects } = courseOf(from.settings.ips ?? [], updates)
+    expect(updates.map(({ command, section }, n) => `${command} ${section} ${effects[n]}`)).toEqual(expected)
   })
 })
