@@ -7,7 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Network } from '../src/api/network.ts'
 import type { Ip } from '../src/api/network-addresses.ts'
 import { isReady } from '../src/core/interface-status.ts'
-import { definitionOf, type NetworkDefinition } from '../src/core/network-definition.ts'
+import { definitionOf, type NetworkDefinition, withOwnPortGroup } from '../src/core/network-definition.ts'
 import type { NetworkChange } from '../src/core/network-plan/change.ts'
 import { planNetwork } from '../src/core/network-plan/plan.ts'
 import { LibvirtClient } from '../src/libvirt/client.ts'
@@ -155,7 +155,8 @@ function networkOf(mode: Mode, way: Way, hosts: DhcpHosts): Manifest {
   }
 }
 
-const wantedOf = (network: Manifest): NetworkDefinition => definitionOf(network as Network, [])
+const wantedOf = (network: Manifest): NetworkDefinition =>
+  withOwnPortGroup(definitionOf(network as Network, []))
 const hostsOf = ({ settings }: NetworkDefinition): DhcpHosts => settings.ips?.[0]?.dhcp?.hosts ?? []
 
 // --- the ways ---

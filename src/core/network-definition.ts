@@ -43,8 +43,9 @@ export interface NetworkDefinition {
 }
 
 /**
- * An empty group that every network of ours has. Interfaces of ours name it, so that libvirt merges no default group into
- * settings which are resolved already. It is never imported and no difference in a plan.
+ * An empty group that every network has which we made. Interfaces of ours name it, so that libvirt merges no default group into
+ * settings which are resolved already; a network that was taken over may lack it, since libvirt takes the name of a group
+ * that isn't there for no group. It is never imported and no difference in a plan.
  */
 export const ownPortGroup = 'patchbay'
 
@@ -55,9 +56,13 @@ export function definitionOf(network: Network, portGroups: readonly PortGroup[])
   return {
     name: networkNameOf(network),
     settings: pick(spec, settingNames),
-    portGroups: [...groups, { name: ownPortGroup }],
+    portGroups: groups,
     owner: metadata.name,
   }
+}
+
+export function withOwnPortGroup(definition: NetworkDefinition): NetworkDefinition {
+  return { ...definition, portGroups: [...definition.portGroups, { name: ownPortGroup }] }
 }
 
 function settingsOfGroup(portGroup: PortGroup): PortGroupSettings {

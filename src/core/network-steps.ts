@@ -10,6 +10,8 @@ import { revival } from './network-plan/revival.ts'
 /** In words of virsh: net-define, net-autostart, net-start, net-update --live, net-destroy, net-undefine. */
 export type NetworkStep =
   | { action: 'Define' }
+  /** A net-define that adds our mark and changes nothing else. */
+  | { action: 'Mark' }
   | { action: 'Autostart' }
   | { action: 'Start' }
   | { action: 'Update'; change: NetworkChange }
@@ -51,13 +53,10 @@ export function planNetworkSteps(
 ): NetworkStepsPlan {
   const { saved, live } = state
   const ofSaved = saved && planNetwork(saved, wanted, { live: false, canModifyDns: policy.canModifyDns })
-  const savedDiffers =
-    !saved ||
-    !ofSaved ||
-    saved.owner !== wanted.owner ||
-    ofSaved.updates.length + ofSaved.restartRequired.length > 0
+  const savedDiffers = !ofSaved || ofSaved.updates.length + ofSaved.restartRequired.length > 0
+  const marked = saved?.owner === wanted.owner
   const saving: NetworkStep[] = [
-    ...(savedDiffers ? [{ action: 'Define' } as const] : []),
+    ...(savedDiffers ? [{ action: 'Define' } as const] : marked ? [] : [{ action: 'Mark' } as const]),
     ...(state.autostart ? [] : [{ action: 'Autostart' } as const]),
   ]
   const ofDefinition = saved && ofSaved ? differencesOf(saved, ofSaved.updates, ofSaved.restartRequired) : []
@@ -100,7 +99,7 @@ export function planNetworkSteps(
   const steps: NetworkStep[] = [...updates.map(toStep), ...(started ? [] : reviving), ...saving]
   const ofLive = new Set(found.map(({ field }) => field))
   return {
-    verdict: steps.length > 0 ? 'InPlace' : 'None',
+    verdict: steps.some(({ action }) => action !== 'Mark') ? 'InPlace' : 'None',
     steps,
     differences: [
       ...found.map((each) => judged(each, 'InPlace', 'Changed while the network runs')),
@@ -130,6 +129,8 @@ export function networkStepText(step: NetworkStep): string {
       return `Update live: ${step.change.command} ${fieldOf(step.change)}`
     case 'Define':
       return 'Define'
+    case 'Mark':
+      return 'Mark as ours'
     case 'Autostart':
       return 'Set autostart'
     default:

@@ -53,6 +53,7 @@ export async function apply(
     log.info({ step: text }, 'step begins')
     switch (step.action) {
       case 'Define':
+      case 'Mark':
         ref = await libvirt.networkDefine(buildNetwork(wanted, observed?.xml), options)
         break
       case 'Autostart':

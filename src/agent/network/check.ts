@@ -43,7 +43,7 @@ function portGroupRefusal(portGroup: PortGroup, { host, store }: Surroundings): 
     return {
       reason: 'PortGroupReserved',
       field: 'groupName',
-      message: `groupName: ${ownPortGroup} is an empty port group that every network of ours has. Choose another name`,
+      message: `groupName: ${ownPortGroup} is an empty port group that networks of ours have. Choose another name`,
     }
   }
   return portGroupConflict(portGroup, host, store.list('PortGroup'))

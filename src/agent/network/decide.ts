@@ -1,7 +1,13 @@
 /** What is to be done for a Network on this host: everything is read, and nothing touched. */
 import type { Network } from '../../api/network.ts'
 import { networkNameOf, portGroupsOn } from '../../core/applicable.ts'
-import { definitionOf, isMadeByLibvirt, type NetworkDefinition } from '../../core/network-definition.ts'
+import {
+  definitionOf,
+  isMadeByLibvirt,
+  type NetworkDefinition,
+  ownPortGroup,
+  withOwnPortGroup,
+} from '../../core/network-definition.ts'
 import { type NetworkStepsPlan, planNetworkSteps } from '../../core/network-steps.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import type { Context } from '../context.ts'
@@ -34,7 +40,8 @@ export async function decide(context: Context, network: Network, signal: AbortSi
   const ours = observed?.owner !== undefined || (observed !== undefined && network.spec.adopt === true)
   if (!ours && !isMadeByLibvirt(network.spec)) return { kind: 'none' }
   if (observed && !ours) return { kind: 'refused', refusal: notOwned(name) }
-  const wanted = definitionOf(network, portGroupsOn(name, host, store.list('PortGroup')))
+  const described = definitionOf(network, portGroupsOn(name, host, store.list('PortGroup')))
+  const wanted = !observed || hasOwnPortGroup(observed) ? withOwnPortGroup(described) : described
   const plan = planNetworkSteps(observed?.state ?? absent, wanted, {
     onRestartRequired: network.spec.onRestartRequired ?? 'Refuse',
     canModifyDns: false,
@@ -42,6 +49,11 @@ export async function decide(context: Context, network: Network, signal: AbortSi
   const starts = plan.steps.some(({ action }) => action === 'Start')
   const obstacle = starts ? await startObstacle(context, wanted, observed, signal) : undefined
   return { kind: 'planned', observed, wanted, plan, ...(obstacle && { obstacle }) }
+}
+
+/** What somebody else made and was taken over is not changed for it. */
+function hasOwnPortGroup({ state: { saved, live } }: ObservedNetwork): boolean {
+  return (saved ?? live)?.portGroups.some(({ name }) => name === ownPortGroup) ?? false
 }
 
 function notOwned(name: string): Refusal {

@@ -20,7 +20,9 @@ export async function foreseeNetwork(context: Context, work: NetworkWork): Promi
   const { plan, obstacle } = decision
   if (obstacle) return refusedBy([obstacle])
   const { verdict, steps, differences } = plan
-  return { verdict, steps: steps.map(networkStepText), differences }
+  // A mark is no change of the network.
+  const told = steps.filter(({ action }) => action !== 'Mark')
+  return { verdict, steps: told.map(networkStepText), differences }
 }
 
 /** It does not select this host any more. */

@@ -38,6 +38,7 @@ function changesText(steps: readonly NetworkStep[], live: NetworkDefinition | un
   return [
     ...updates,
     ...(has('Define') ? ['saved definition'] : []),
+    ...(has('Mark') ? ['mark in its metadata'] : []),
     ...(has('Autostart') ? ['autostart'] : []),
     ...(restart ? ['restart (its guests are cut off until their taps are back on the bridge)'] : []),
     ...(has('Start') && !restart ? ['start'] : []),

@@ -49,7 +49,7 @@ test('what libvirt is to have of it is what it was, with our mark and our empty 
   expect(definitionOf(network, portGroups)).toEqual({
     name: nat.name,
     settings: nat.settings,
-    portGroups: [nat.portGroups[1], nat.portGroups[0], { name: 'patchbay' }],
+    portGroups: [nat.portGroups[1], nat.portGroups[0]],
     owner: network.metadata.name,
   })
 })

@@ -67,7 +67,7 @@ describe('planNetworkSteps', () => {
       'not marked yet',
       running(definition({}, { owner: undefined })),
       definition(),
-      { verdict: 'InPlace', steps: ['Define'] },
+      { verdict: 'None', steps: ['Mark as ours'] },
     ],
     [
       'no group of ours yet',
