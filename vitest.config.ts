@@ -1,9 +1,8 @@
 import { defineConfig } from 'vitest/config'
 
-/** Tests that share a machine's kernel, libvirt and two cores run one file after the other and may take their time. */
+/** Each file has hosts of its own. They wait for libvirt and guests most of the time: two at once on two cores. */
 const real = {
-  fileParallelism: false,
-  maxWorkers: 1,
+  maxWorkers: 2,
   testTimeout: 120_000,
   hookTimeout: 120_000,
   expect: { poll: { timeout: 20_000, interval: 50 } },
