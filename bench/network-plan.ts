@@ -1,9 +1,9 @@
 /** What planning a network costs by itself, on one core: two definitions of 2,000 DHCP hosts each, which differ in several ways. */
 
-import type { NetworkDefinition } from '../src/core/network-definition.ts'
-import type { SectionEntry } from '../src/core/network-plan/change.ts'
-import { interruptionOf } from '../src/core/network-plan/interruption.ts'
-import { planNetwork } from '../src/core/network-plan/plan.ts'
+import type { NetworkDefinition } from '../src/core/network/definition.ts'
+import type { SectionEntry } from '../src/core/network/plan/change.ts'
+import { interruptionOf } from '../src/core/network/plan/interruption.ts'
+import { planNetwork } from '../src/core/network/plan/plan.ts'
 import { digits, goal, percentile, spread, spreadHead, table } from './figures.ts'
 
 type DhcpHost = SectionEntry['ip-dhcp-host']

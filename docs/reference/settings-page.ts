@@ -1,10 +1,10 @@
 /** The page about who can give a setting and where it is possible. */
 import type { Layer } from '../../src/api/guest-interface.ts'
 import type { VirtualPortType } from '../../src/api/settings.ts'
-import { changeTable } from '../../src/core/change-table.ts'
-import { givenBy } from '../../src/core/resolve.ts'
-import { supportTable } from '../../src/core/support.ts'
-import { generate, parametersOf } from '../../src/core/virtual-port.ts'
+import { changeTable } from '../../src/core/change/table.ts'
+import { givenBy } from '../../src/core/resolve/resolve.ts'
+import { supportTable } from '../../src/core/resolve/support.ts'
+import { generate, parametersOf } from '../../src/core/resolve/virtual-port.ts'
 
 type Setting = keyof typeof givenBy
 type Parameter = (typeof parametersOf)[VirtualPortType]['required'][number]

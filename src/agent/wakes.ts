@@ -1,8 +1,8 @@
 /** Which keys an event concerns. What is remembered here wakes keys and decides nothing. */
 import type { GuestInterface } from '../api/guest-interface.ts'
 import type { Network } from '../api/network.ts'
-import { networkNameOf } from '../core/applicable.ts'
 import { nameOf } from '../core/identity.ts'
+import { networkNameOf } from '../core/resolve/applicable.ts'
 import type { LibvirtEvent } from '../libvirt/client.ts'
 import type { Key, Store } from '../store/store.ts'
 

@@ -2,13 +2,13 @@
 import type { GuestInterface } from '../api/guest-interface.ts'
 import type { Network } from '../api/network.ts'
 import type { PortGroup } from '../api/port-group.ts'
-import { groupNameOf, networkNameOf } from '../core/applicable.ts'
 import type { InterfaceDefinition } from '../core/definition.ts'
 import { namespaceOf, ownerOf } from '../core/identity.ts'
-import { importInterface } from '../core/import-interface.ts'
-import { importNetwork } from '../core/import-network.ts'
-import { ownPortGroup } from '../core/network-definition.ts'
-import { resolve } from '../core/resolve.ts'
+import { importInterface } from '../core/import/interface.ts'
+import { importNetwork } from '../core/import/network.ts'
+import { ownPortGroup } from '../core/network/definition.ts'
+import { groupNameOf, networkNameOf } from '../core/resolve/applicable.ts'
+import { resolve } from '../core/resolve/resolve.ts'
 import {
   readWrittenGuest,
   type WrittenGuest,

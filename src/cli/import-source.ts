@@ -1,5 +1,5 @@
 /** The definitions that `patchbay import` takes over: of files, or of a running libvirt. */
-import { planNetwork } from '../core/network-plan/plan.ts'
+import { planNetwork } from '../core/network/plan/plan.ts'
 import { type DomainRef, LibvirtClient, type NetworkRef } from '../libvirt/client.ts'
 import { parseXml } from '../libvirt/xml/document.ts'
 import { readWrittenGuest } from '../libvirt/xml/guest-interfaces.ts'

@@ -1,9 +1,9 @@
 /** A network as one FILE has it: libvirt's XML, or the manifests of one Network and its PortGroups, told apart by content. */
 import type { AnyResource } from '../api/kinds.ts'
 import { formatProblem, readManifest } from '../api/read-manifest.ts'
-import { networkNameOf } from '../core/applicable.ts'
-import { contradictions } from '../core/import-network.ts'
-import { definitionOf, type NetworkDefinition } from '../core/network-definition.ts'
+import { contradictions } from '../core/import/network.ts'
+import { definitionOf, type NetworkDefinition } from '../core/network/definition.ts'
+import { networkNameOf } from '../core/resolve/applicable.ts'
 import { parseNetwork } from '../libvirt/xml/network.ts'
 import { inexpressible } from '../libvirt/xml/network-inexpressible.ts'
 import type { TextFile } from './manifest-files.ts'

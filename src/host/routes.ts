@@ -1,5 +1,5 @@
 /** The host's IPv4 routes to particular networks. */
-import type { HostRoute } from '../core/address-in-use.ts'
+import type { HostRoute } from '../core/network/address-in-use.ts'
 import { askIp } from './ip.ts'
 
 /** Those of the main table, the default one left out. `ip route show table main`. Throws a HostError when ip is missing or fails. */

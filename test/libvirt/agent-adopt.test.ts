@@ -1,7 +1,7 @@
 /** NICs that somebody else made are taken over as they are: nothing of a guest is touched but a mark in its metadata. */
 import { setTimeout as delay } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { importInterface } from '../../src/core/import-interface.ts'
+import { importInterface } from '../../src/core/import/interface.ts'
 import { readDomain } from '../../src/libvirt/xml/domain.ts'
 import { LabAgent } from '../lab/agent.ts'
 import { defineGuest, startGuest } from '../lab/guest.ts'

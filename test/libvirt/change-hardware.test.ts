@@ -4,9 +4,9 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { InterfaceSettings } from '../../src/api/settings.ts'
-import { planChange } from '../../src/core/change-plan.ts'
+import { differencesOf } from '../../src/core/change/differences.ts'
+import { planChange } from '../../src/core/change/plan.ts'
 import type { InterfaceDefinition } from '../../src/core/definition.ts'
-import { differencesOf } from '../../src/core/differences.ts'
 import type { Port } from '../../src/core/port.ts'
 import { readCapabilities } from '../../src/libvirt/capabilities.ts'
 import { LibvirtClient } from '../../src/libvirt/client.ts'

@@ -1,8 +1,8 @@
 /** However libvirt prints what it was given, the decisions about it see no difference; and an update reaches every kind of port. */
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { InterfaceSettings } from '../../src/api/settings.ts'
+import { differencesOf } from '../../src/core/change/differences.ts'
 import type { InterfaceDefinition } from '../../src/core/definition.ts'
-import { differencesOf } from '../../src/core/differences.ts'
 import type { Port } from '../../src/core/port.ts'
 import { readDomain } from '../../src/libvirt/xml/domain.ts'
 import { renderInterface } from '../../src/libvirt/xml/interface.ts'

@@ -1,23 +1,23 @@
 /**
- * Planned updates carried out by real libvirt, and the model of libvirt that test/unit/core/network-plan plans against held to it.
+ * Planned updates carried out by real libvirt, and the model of libvirt that test/unit/core/network/plan plans against held to it.
  * PATCHBAY_SEED=N has other cases; a failure names the seed and the pair.
  */
 import { readFile } from 'node:fs/promises'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { canonical, normalForm } from '../../src/core/network-canonical.ts'
-import type { NetworkDefinition } from '../../src/core/network-definition.ts'
-import type { Command, NetworkChange } from '../../src/core/network-plan/change.ts'
-import { interruptionOf } from '../../src/core/network-plan/interruption.ts'
-import { planNetwork } from '../../src/core/network-plan/plan.ts'
+import { canonical, normalForm } from '../../src/core/network/canonical.ts'
+import type { NetworkDefinition } from '../../src/core/network/definition.ts'
+import type { Command, NetworkChange } from '../../src/core/network/plan/change.ts'
+import { interruptionOf } from '../../src/core/network/plan/interruption.ts'
+import { planNetwork } from '../../src/core/network/plan/plan.ts'
 import { LibvirtClient, type NetworkRef } from '../../src/libvirt/client.ts'
 import { isLibvirtError } from '../../src/libvirt/rpc/error.ts'
 import { buildNetwork, parseNetwork } from '../../src/libvirt/xml/network.ts'
 import { updateOf } from '../../src/libvirt/xml/network-update.ts'
 import { LabHost } from '../lab/host.ts'
-import { applyUpdate } from '../unit/core/network-plan/apply-update.ts'
-import { closePairs, type Pair, pairs } from '../unit/core/network-plan/definitions.ts'
-import { universe } from '../unit/core/network-plan/universe.ts'
+import { applyUpdate } from '../unit/core/network/plan/apply-update.ts'
+import { closePairs, type Pair, pairs } from '../unit/core/network/plan/definitions.ts'
+import { universe } from '../unit/core/network/plan/universe.ts'
 
 const seed = Number(process.env.PATCHBAY_SEED ?? 1)
 const name = 'n'

@@ -1,6 +1,6 @@
 /** Writes into a guest's metadata which of its interfaces we took over. */
 import PQueue from 'p-queue'
-import { type AdoptionMark, takenBefore, withMark, withoutMark } from '../../core/adoption.ts'
+import { type AdoptionMark, takenBefore, withMark, withoutMark } from '../../core/adoption/marks.ts'
 import type { LibvirtClient } from '../../libvirt/client.ts'
 import { adoptionElement, readMarks, renderMarks } from '../../libvirt/xml/adoption-marks.ts'
 import type { ObservedGuest } from '../guest.ts'

@@ -1,5 +1,5 @@
 /** Carries out the steps of a plan, in order. Each is safe to repeat, and each boundary is a line in the log. */
-import { type ChangeStep, changed, type Step } from '../../core/change-plan.ts'
+import { type ChangeStep, changed, type Step } from '../../core/change/plan.ts'
 import type { EffectiveDefinition, InterfaceDefinition } from '../../core/definition.ts'
 import { isPciAddressTaken } from '../../libvirt/xml/domain.ts'
 import { renderInterface } from '../../libvirt/xml/interface.ts'

@@ -1,6 +1,6 @@
 /** Carries out one change of a running interface that stays: of one setting, or from one bridge to another. */
-import type { ChangeStep } from '../../core/change-plan.ts'
-import { plugged } from '../../core/change-table.ts'
+import type { ChangeStep } from '../../core/change/plan.ts'
+import { plugged } from '../../core/change/table.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import { readOpenVswitchPort, removeOpenVswitchPort } from '../../host/open-vswitch.ts'
 import type { DomainRef } from '../../libvirt/client.ts'

@@ -1,5 +1,5 @@
 /** What a pass over an interface would do, by the very decisions of the pass, without doing it. */
-import { planRemoval, type Step } from '../../core/change-plan.ts'
+import { planRemoval, type Step } from '../../core/change/plan.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import type { Context } from '../context.ts'
 import { type Foreseen, refusedBy } from '../foreseen.ts'

@@ -1,6 +1,6 @@
 /** Everything that a pass over an interface decides by, read afresh from libvirt. */
 import type { GuestInterface } from '../../api/guest-interface.ts'
-import { type AdoptionMark, findInterface } from '../../core/adoption.ts'
+import { type AdoptionMark, findInterface } from '../../core/adoption/marks.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import type { DomainInterface } from '../../libvirt/xml/domain.ts'
 import type { Context } from '../context.ts'

@@ -1,8 +1,8 @@
 /** What the host shows of the places an interface can be plugged into, as far as resolving it needs to know. */
 import type { GuestInterface } from '../../api/guest-interface.ts'
-import { networkNameOf } from '../../core/applicable.ts'
-import type { HostFacts } from '../../core/resolve.ts'
-import type { BridgeFacts } from '../../core/support.ts'
+import { networkNameOf } from '../../core/resolve/applicable.ts'
+import type { HostFacts } from '../../core/resolve/resolve.ts'
+import type { BridgeFacts } from '../../core/resolve/support.ts'
 import { isLinuxBridge, isVlanFiltering } from '../../host/link-state.ts'
 import { isOpenVswitchBridge } from '../../host/open-vswitch.ts'
 import type { Context } from '../context.ts'

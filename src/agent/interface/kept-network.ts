@@ -2,15 +2,16 @@
  * Of an interface that was taken over: whether its saved definition goes on naming a libvirt network, and which port libvirt itself gave it
  * there. docs/decisions/0008 has the rule.
  */
+
+import { isSamePlace, networkForm, poolHolds } from '../../core/adoption/network-form.ts'
 import type { EffectiveDefinition, InterfaceDefinition } from '../../core/definition.ts'
-import { deviceOf } from '../../core/ledger.ts'
-import type { NetworkDefinition } from '../../core/network-definition.ts'
-import { isSamePlace, networkForm, poolHolds } from '../../core/network-form.ts'
-import type { Plug } from '../../core/plug.ts'
-import { keepsPort } from '../../core/pool.ts'
+import { deviceOf } from '../../core/ledger/ledger.ts'
+import { keepsPort } from '../../core/ledger/pool.ts'
+import type { NetworkDefinition } from '../../core/network/definition.ts'
 import type { Port } from '../../core/port.ts'
 import type { Refusal } from '../../core/refusal.ts'
-import type { Resolved } from '../../core/resolve.ts'
+import type { Plug } from '../../core/resolve/plug.ts'
+import type { Resolved } from '../../core/resolve/resolve.ts'
 import { parseNetwork } from '../../libvirt/xml/network.ts'
 import { isCounted } from '../../libvirt/xml/network-count.ts'
 import type { Context } from '../context.ts'

@@ -1,7 +1,7 @@
 /** Clears away what a libvirtd left behind that died while it plugged the interface in. */
 import { nameOf } from '../../core/identity.ts'
-import { isExclusive } from '../../core/ledger.ts'
-import { leftoverOf } from '../../core/leftover.ts'
+import { isExclusive } from '../../core/ledger/ledger.ts'
+import { leftoverOf } from '../../core/ledger/leftover.ts'
 import type { Link } from '../../core/link.ts'
 import { portFromStatus } from '../../core/port.ts'
 import { removeLink } from '../../host/ip.ts'

@@ -1,5 +1,5 @@
 /** The steps that an interface is to be brought in sync by, as far as nothing stands in the way. */
-import type { Step } from '../../core/change-plan.ts'
+import type { Step } from '../../core/change/plan.ts'
 import type { EffectiveDefinition } from '../../core/definition.ts'
 import type { Context } from '../context.ts'
 import type { Observed } from './gather.ts'

@@ -1,5 +1,5 @@
 /** What stands in the way of plugging an interface in, or into another bridge, seen before libvirt is asked. */
-import type { ChangePlan, Target } from '../../core/change-plan.ts'
+import type { ChangePlan, Target } from '../../core/change/plan.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import { ownerOf } from '../../core/identity.ts'
 import type { Refusal } from '../../core/refusal.ts'

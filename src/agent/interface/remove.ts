@@ -1,7 +1,7 @@
 /** Removal: unplugged, seen to be gone by libvirt and by the kernel, and only then forgotten. */
-import { planRemoval } from '../../core/change-plan.ts'
+import { planRemoval } from '../../core/change/plan.ts'
 import { nameOf, namespaceOf } from '../../core/identity.ts'
-import { deviceOf } from '../../core/ledger.ts'
+import { deviceOf } from '../../core/ledger/ledger.ts'
 import { portFromStatus } from '../../core/port.ts'
 import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Context } from '../context.ts'

@@ -1,7 +1,7 @@
 /** What a pass has found so far about an interface, and its status as it will be written. */
 import type { GuestInterface, GuestInterfaceStatus } from '../../api/guest-interface.ts'
 import type { Reason } from '../../api/reasons.ts'
-import type { ChangePlan, Step } from '../../core/change-plan.ts'
+import type { ChangePlan, Step } from '../../core/change/plan.ts'
 import { type Check, conditionsOf, type Findings, type Stage, stages } from '../../core/interface-status.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import type { Store } from '../../store/store.ts'

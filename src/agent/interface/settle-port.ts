@@ -1,8 +1,8 @@
 /** The port of an interface: the one it holds, or a new one, written down before anything is touched. */
 import { isDeepStrictEqual } from 'node:util'
-import { anyPort, keepsPort } from '../../core/pool.ts'
+import { anyPort, keepsPort } from '../../core/ledger/pool.ts'
 import { type Port, portFromStatus, portName, portText, portToStatus, samePort } from '../../core/port.ts'
-import type { Resolved } from '../../core/resolve.ts'
+import type { Resolved } from '../../core/resolve/resolve.ts'
 import type { Context } from '../context.ts'
 import type { TakenOver } from '../port-ledger.ts'
 import type { Observed } from './gather.ts'

@@ -2,7 +2,7 @@
  * Takes back a change of which a step failed: all or nothing. libvirt itself stops where a step fails, and leaves what it did
  * until then.
  */
-import { differencesOf } from '../../core/differences.ts'
+import { differencesOf } from '../../core/change/differences.ts'
 import { removeRates } from '../../host/traffic-control.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
 import { type FailureSort, failureSort } from '../../reconcile/outcome.ts'

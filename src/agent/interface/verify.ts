@@ -1,5 +1,5 @@
 /** Whether the kernel and Open vSwitch show what libvirt says of a plugged interface; its word alone is not enough. */
-import { plugged } from '../../core/change-table.ts'
+import { plugged } from '../../core/change/table.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import type { Port } from '../../core/port.ts'
 import { type LinkState, readLink, readMtu } from '../../host/link-state.ts'

@@ -1,8 +1,8 @@
 /** Carries out the steps of a plan, in order. Each is safe to repeat, and each boundary is a line in the log. */
-import type { NetworkDefinition } from '../../core/network-definition.ts'
-import type { NetworkChange } from '../../core/network-plan/change.ts'
-import { type NetworkStep, networkStepText } from '../../core/network-steps.ts'
-import { meaningOfUpdateError } from '../../core/network-update-error.ts'
+import type { NetworkDefinition } from '../../core/network/definition.ts'
+import type { NetworkChange } from '../../core/network/plan/change.ts'
+import { type NetworkStep, networkStepText } from '../../core/network/steps.ts'
+import { meaningOfUpdateError } from '../../core/network/update-error.ts'
 import type { LibvirtClient, NetworkRef } from '../../libvirt/client.ts'
 import { isLibvirtError, type LibvirtError } from '../../libvirt/rpc/error.ts'
 import { buildNetwork } from '../../libvirt/xml/network.ts'

@@ -1,17 +1,17 @@
 /** Whether the manifests say one thing of a Network or a PortGroup on this host. */
 import type { Network } from '../../api/network.ts'
 import type { PortGroup } from '../../api/port-group.ts'
+import { labelsOf, selects } from '../../core/host-selector.ts'
+import type { Check } from '../../core/interface-status.ts'
+import { ownPortGroup } from '../../core/network/definition.ts'
+import type { Refusal } from '../../core/refusal.ts'
 import {
   groupNameOf,
   networkNameOf,
   networksOn,
   portGroupConflict,
   portGroupsOn,
-} from '../../core/applicable.ts'
-import { labelsOf, selects } from '../../core/host-selector.ts'
-import type { Check } from '../../core/interface-status.ts'
-import { ownPortGroup } from '../../core/network-definition.ts'
-import type { Refusal } from '../../core/refusal.ts'
+} from '../../core/resolve/applicable.ts'
 import type { Context } from '../context.ts'
 
 type Surroundings = Pick<Context, 'host' | 'store'>

@@ -1,6 +1,6 @@
 /** Remembers restarts that failed and were undone: each try is felt by all guests on the network, and would fail the same way. */
 import { isDeepStrictEqual } from 'node:util'
-import type { NetworkDefinition } from '../../core/network-definition.ts'
+import type { NetworkDefinition } from '../../core/network/definition.ts'
 
 export class FailedRestarts {
   readonly #failures = new Map<string, { wanted: NetworkDefinition; message: string }>()

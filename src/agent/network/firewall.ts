@@ -1,8 +1,8 @@
 /** The firewall rules of a running network stay in force while libvirt makes them again. */
 import type { Logger } from 'pino'
-import type { NetworkDefinition } from '../../core/network-definition.ts'
-import { interruptionOf } from '../../core/network-plan/interruption.ts'
-import type { NetworkStep } from '../../core/network-steps.ts'
+import type { NetworkDefinition } from '../../core/network/definition.ts'
+import { interruptionOf } from '../../core/network/plan/interruption.ts'
+import type { NetworkStep } from '../../core/network/steps.ts'
 import { holdFirewall, releaseFirewall } from '../../host/firewall.ts'
 import type { NetworkWork } from './work.ts'
 

@@ -1,11 +1,11 @@
 /** What a pass over a Network would do, by the very decisions of the pass, without doing it. */
 import type { Network } from '../../api/network.ts'
-import { networkStepText, planNetworkRemoval } from '../../core/network-steps.ts'
+import { networkStepText, planNetworkRemoval } from '../../core/network/steps.ts'
 import type { Context } from '../context.ts'
 import { type Foreseen, refusedBy } from '../foreseen.ts'
 import { selectsHost } from './check.ts'
-import { decide } from './decide.ts'
 import { gatherNetwork } from './gather.ts'
+import { decide } from './plan.ts'
 import { abandoned } from './remove.ts'
 import { usersOf, usersText } from './users.ts'
 import type { NetworkWork } from './work.ts'

@@ -1,6 +1,6 @@
 /** Everything that a pass over a Network decides by, read afresh from libvirt and from the host. */
-import { needsDnsmasq } from '../../core/network-dnsmasq.ts'
-import type { NetworkState } from '../../core/network-steps.ts'
+import { needsDnsmasq } from '../../core/network/dnsmasq.ts'
+import type { NetworkState } from '../../core/network/steps.ts'
 import { dnsmasqOf } from '../../host/dnsmasq.ts'
 import type { LibvirtClient, NetworkRef } from '../../libvirt/client.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'

@@ -1,6 +1,6 @@
 /** What stands in the way of starting a network, seen before libvirt is asked: by then the old one would be stopped. */
-import { addressInUse } from '../../core/address-in-use.ts'
-import { isMadeByLibvirt, type NetworkDefinition } from '../../core/network-definition.ts'
+import { addressInUse } from '../../core/network/address-in-use.ts'
+import { isMadeByLibvirt, type NetworkDefinition } from '../../core/network/definition.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import { readLink } from '../../host/link-state.ts'
 import { readLinks } from '../../host/links.ts'

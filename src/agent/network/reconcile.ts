@@ -1,9 +1,9 @@
 /** One pass over a Network or a PortGroup. */
 import { isDeepStrictEqual } from 'node:util'
 import type { Condition } from '../../api/conditions.ts'
-import { networkNameOf } from '../../core/applicable.ts'
 import { type Check, readiness } from '../../core/interface-status.ts'
-import { isMadeByLibvirt } from '../../core/network-definition.ts'
+import { isMadeByLibvirt } from '../../core/network/definition.ts'
+import { networkNameOf } from '../../core/resolve/applicable.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
 import { done, failureSort, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Reconcile } from '../../reconcile/runner.ts'

@@ -1,7 +1,8 @@
 /** Lets a libvirt network go that is kept for an object and wanted by it no more: stopped and undefined once nobody uses it. */
-import { networksOn } from '../../core/applicable.ts'
+
 import type { Check } from '../../core/interface-status.ts'
-import { planNetworkRemoval } from '../../core/network-steps.ts'
+import { planNetworkRemoval } from '../../core/network/steps.ts'
+import { networksOn } from '../../core/resolve/applicable.ts'
 import type { Context } from '../context.ts'
 import { apply } from './apply.ts'
 import { gatherNetwork } from './gather.ts'

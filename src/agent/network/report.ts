@@ -1,8 +1,8 @@
 /** What status says of a network that libvirt makes: before it is touched, after, and while it waits for a person. */
 import type { Network } from '../../api/network.ts'
-import type { NetworkDefinition } from '../../core/network-definition.ts'
-import { interruptionOf } from '../../core/network-plan/interruption.ts'
-import type { NetworkStep, NetworkStepsPlan } from '../../core/network-steps.ts'
+import type { NetworkDefinition } from '../../core/network/definition.ts'
+import { interruptionOf } from '../../core/network/plan/interruption.ts'
+import type { NetworkStep, NetworkStepsPlan } from '../../core/network/steps.ts'
 
 /** Of one that was changed before, what its last change cost stays to be read. */
 export function inForceText({ metadata, status }: Network, hostName: string): string {

@@ -1,5 +1,5 @@
 /** The element in a guest's `<metadata>` that says which of its interfaces we took over. */
-import type { AdoptionMark } from '../../core/adoption.ts'
+import type { AdoptionMark } from '../../core/adoption/marks.ts'
 import { buildXml, element, isElement, parseXml, type XmlElement, XmlError } from './document.ts'
 
 /** Guests carry it: it stays for good. */

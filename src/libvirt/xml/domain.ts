@@ -6,7 +6,7 @@
  * 9.0: not in a port profile and the name of a filter; such a guest may not be readable.) The one exception is `<metadata>`, which holds what
  * anybody put there, comments and CDATA included: it is passed over, from its first opening to the last closing.
  */
-import { type AdoptionMark, withOwners } from '../../core/adoption.ts'
+import { type AdoptionMark, withOwners } from '../../core/adoption/marks.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import { marksInDomain } from './adoption-marks.ts'
 import { pciAddress } from './codec.ts'

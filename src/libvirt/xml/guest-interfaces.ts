@@ -2,7 +2,7 @@
  * The interfaces of a guest's definition as anybody may have written it, and what of each our model has no word for. Slower than
  * `domain.ts`, and blind to nothing: for taking interfaces over, where what is left out would be lost.
  */
-import { withOwners } from '../../core/adoption.ts'
+import { withOwners } from '../../core/adoption/marks.ts'
 import type { InterfaceDefinition } from '../../core/definition.ts'
 import { marksInDomain } from './adoption-marks.ts'
 import { buildXml, childOf, element, isElement, parseXml, type XmlElement, XmlError } from './document.ts'

@@ -1,6 +1,6 @@
 /** libvirt's `dns` element of a network <-> Dns. */
 import type { Dns } from '../../api/network-dns.ts'
-import type { SectionEntry } from '../../core/network-plan/change.ts'
+import type { SectionEntry } from '../../core/network/plan/change.ts'
 import { attribute, integer, shape, text, yesNo } from './codec.ts'
 import { content, entries, whole } from './network-codec.ts'
 

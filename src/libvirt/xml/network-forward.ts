@@ -1,6 +1,6 @@
 /** libvirt's `forward` and `bridge` elements of a network <-> Forward and Bridge. */
 import type { Forward } from '../../api/network-forward.ts'
-import type { NetworkSettings } from '../../core/network-definition.ts'
+import type { NetworkSettings } from '../../core/network/definition.ts'
 import {
   attribute,
   type Codec,

@@ -1,5 +1,5 @@
 /** A planned live update as libvirt takes it: `virsh net-update NETWORK COMMAND SECTION --parent-index N XML`. */
-import type { NetworkChange, Section, SectionEntry } from '../../core/network-plan/change.ts'
+import type { NetworkChange, Section, SectionEntry } from '../../core/network/plan/change.ts'
 import type { NetworkUpdate } from '../client.ts'
 import type { Codec } from './codec.ts'
 import { buildXml, element } from './document.ts'

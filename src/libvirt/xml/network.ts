@@ -1,5 +1,5 @@
 /** libvirt's `<network>` <-> NetworkDefinition. The tables here and in the files beside it are the whole mapping. */
-import type { NetworkDefinition, NetworkSettings, PortGroupSettings } from '../../core/network-definition.ts'
+import type { NetworkDefinition, NetworkSettings, PortGroupSettings } from '../../core/network/definition.ts'
 import { attribute, child, flag, integer, oneOf, type Shape, shape, yesNo } from './codec.ts'
 import { buildXml, childOf, element, isElement, parseXml, type XmlElement, XmlError } from './document.ts'
 import { settings as ofInterface } from './interface.ts'

@@ -4,7 +4,7 @@
  */
 
 import type { VirtualPort } from '../../../src/api/settings.ts'
-import type { Resolved } from '../../../src/core/resolve.ts'
+import type { Resolved } from '../../../src/core/resolve/resolve.ts'
 import { isPool, type Mode, type Settings } from './triples.ts'
 
 /** One interface with the layers that hold for it. */

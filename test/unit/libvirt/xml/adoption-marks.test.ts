@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { AdoptionMark } from '../../../../src/core/adoption.ts'
+import type { AdoptionMark } from '../../../../src/core/adoption/marks.ts'
 import {
   adoptionElement,
   marksInDomain,

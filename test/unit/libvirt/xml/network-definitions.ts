@@ -7,8 +7,8 @@ import type {
   NetworkDefinition,
   NetworkSettings,
   PortGroupSettings,
-} from '../../../../src/core/network-definition.ts'
-import type { NetworkChange, SectionEntry } from '../../../../src/core/network-plan/change.ts'
+} from '../../../../src/core/network/definition.ts'
+import type { NetworkChange, SectionEntry } from '../../../../src/core/network/plan/change.ts'
 import { hostile, settings as ofInterface, pciAddress, plain, some } from './definitions.ts'
 
 const uint = fc.integer({ min: 0, max: 4294967295 })

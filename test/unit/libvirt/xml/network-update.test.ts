@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { NetworkChange } from '../../../../src/core/network-plan/change.ts'
+import type { NetworkChange } from '../../../../src/core/network/plan/change.ts'
 import { parseXml } from '../../../../src/libvirt/xml/document.ts'
 import { parseNetwork } from '../../../../src/libvirt/xml/network.ts'
 import { updateOf } from '../../../../src/libvirt/xml/network-update.ts'

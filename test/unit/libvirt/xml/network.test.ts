@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { NetworkDefinition, NetworkSettings } from '../../../../src/core/network-definition.ts'
+import type { NetworkDefinition, NetworkSettings } from '../../../../src/core/network/definition.ts'
 import {
   buildXml,
   element,
