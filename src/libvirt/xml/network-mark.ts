@@ -1,7 +1,7 @@
 /** What stands in a network's definition in a namespace: our mark, and dnsmasq's options. */
 import { attribute, type Codec, child, text } from './codec.ts'
-import { element, isElement, type XmlElement } from './document.ts'
-import { entries, localName, namespaceOf } from './network-codec.ts'
+import { childOf, element, isElement, type XmlElement } from './document.ts'
+import { content, entries, localName, namespaceOf } from './network-codec.ts'
 
 /** Of our element in `<metadata>`. Networks that are defined carry it: it stays for good. */
 export const markNamespace = 'https://patchbay.dev/libvirt/network/v1'
@@ -10,21 +10,29 @@ const dnsmasqNamespace = 'http://libvirt.org/schemas/network/dnsmasq/1.0'
 
 const childrenOf = (of: XmlElement) => of.children.filter(isElement)
 
-/** `<patchbay:network owner='NAME'/>`: the Network object that a libvirt network is kept for. */
+/**
+ * `<patchbay:network owner='OWNER' name='NAME'/>`: the Network object that the libvirt network NAME is kept for. In a network of another
+ * name it is no mark: people make a network out of another one's XML, and that is theirs.
+ */
 const mark = (root: XmlElement): Codec<string> => {
-  const find = (metadata: XmlElement) =>
+  const ofMark = (metadata: XmlElement) =>
     childrenOf(metadata).filter(
       (node) => localName(node) === 'network' && namespaceOf(node, metadata, root) === markNamespace,
     )
+  const named = childOf(root, 'name')
+  const name = (named && content.read(named)) ?? ''
+  const isValid = (node: XmlElement) => node.attributes.name === name
   return {
-    read: (metadata) => find(metadata)[0]?.attributes.owner,
+    read: (metadata) => ofMark(metadata).find(isValid)?.attributes.owner,
     write(metadata, owner) {
-      const [found, ...more] = find(metadata)
-      const gone = new Set<unknown>(owner === undefined ? [found, ...more] : more)
+      const found = ofMark(metadata)
+      const kept = owner === undefined ? found.filter((node) => !isValid(node)) : found.slice(0, 1)
+      const gone = new Set<unknown>(found.filter((node) => !kept.includes(node)))
       metadata.children = metadata.children.filter((node) => !gone.has(node))
       if (owner === undefined) return
-      if (found !== undefined) found.attributes.owner = owner
-      else metadata.children.push(element('patchbay:network', { 'xmlns:patchbay': markNamespace, owner }))
+      if (kept[0] !== undefined) Object.assign(kept[0].attributes, { owner, name })
+      else
+        metadata.children.push(element('patchbay:network', { 'xmlns:patchbay': markNamespace, owner, name }))
     },
   }
 }

@@ -70,7 +70,7 @@ test.each<[string, string, string[]]>([
 })
 
 test('what stays in libvirt at adoption is named: the uuid and what people note, not our mark', () => {
-  const mark = `<p:network xmlns:p='https://patchbay.dev/libvirt/network/v1' owner='o'/>`
+  const mark = `<p:network xmlns:p='https://patchbay.dev/libvirt/network/v1' owner='o' name='n'/>`
   const xml = network(`<uuid>u</uuid><title>t</title><metadata>${mark}<a:b xmlns:a='urn:a' c=''/></metadata>`)
   expect(keptAtAdoption(xml)).toEqual(['network/uuid', 'network/title', 'network/metadata/a:b@c'])
   expect(keptAtAdoption(network(`<metadata>${mark}</metadata>`))).toEqual([])

@@ -130,13 +130,14 @@ describe('read', () => {
     expect(settings(xml)).toEqual(expected)
   })
 
-  test('our mark whatever its prefix, and of its namespace only', () => {
-    const owner = (uri: string) =>
+  test('our mark whatever its prefix, of its namespace and for this network only', () => {
+    const owner = (uri: string, name = 'n') =>
       parseNetwork(
-        `<network xmlns:m='${uri}'><name>n</name><metadata><m:network owner='me'/></metadata></network>`,
+        `<network xmlns:m='${uri}'><name>n</name><metadata><m:network owner='me' name='${name}'/></metadata></network>`,
       ).owner
     expect(owner('https://patchbay.dev/libvirt/network/v1')).toBe('me')
     expect(owner('https://patchbay.dev/libvirt/network/v2')).toBeUndefined()
+    expect(owner('https://patchbay.dev/libvirt/network/v1', 'copied')).toBeUndefined()
   })
 
   test.each([
@@ -185,7 +186,7 @@ describe('written', () => {
   <title>Office</title>
   <metadata>
     <app:note xmlns:app='urn:app' by='me'>text</app:note>
-    <patchbay:network xmlns:patchbay='https://patchbay.dev/libvirt/network/v1' owner='office'/>
+    <patchbay:network xmlns:patchbay='https://patchbay.dev/libvirt/network/v1' owner='office' name='n'/>
   </metadata>
   <forward mode='nat'/>
   <bridge name='virbr3'/>
