@@ -14,8 +14,20 @@ export interface DnsmasqFiles {
 
 /** Pid of the dnsmasq of a network; undefined when none runs, whatever libvirt believes. */
 export async function dnsmasqOf(network: string): Promise<number | undefined> {
-  const pid = Number(await readIfThere(`/run/libvirt/network/${network}.pid`))
+  const pid = Number(await readIfThere(`/run/libvirt/network/${escaped(network)}.pid`))
   return pid > 0 && (await isDnsmasqOf(network, pid)) ? pid : undefined
+}
+
+/** libvirt (seen on 9.0) escapes the names of its files as in XML, but for that of the configuration. */
+function escaped(network: string): string {
+  const entities: Record<string, string> = {
+    '&': '&amp;',
+    '<': '&lt;',
+    '>': '&gt;',
+    '"': '&quot;',
+    "'": '&apos;',
+  }
+  return network.replaceAll(/[&<>"']/g, (letter) => entities[letter]!)
 }
 
 /**
@@ -57,8 +69,8 @@ async function isDnsmasqOf(network: string, pid: number): Promise<boolean> {
 export async function readDnsmasqFiles(network: string): Promise<DnsmasqFiles> {
   const [conf, hosts, addnHosts] = await Promise.all([
     readIfThere(`${directory}/${network}.conf`),
-    readIfThere(`${directory}/${network}.hostsfile`),
-    readIfThere(`${directory}/${network}.addnhosts`),
+    readIfThere(`${directory}/${escaped(network)}.hostsfile`),
+    readIfThere(`${directory}/${escaped(network)}.addnhosts`),
   ])
   return { conf, hosts, addnHosts }
 }

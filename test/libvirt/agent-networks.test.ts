@@ -71,7 +71,7 @@ it('is defined, marked, started and set to autostart; and goes with its manifest
   const info = await host.virsh('net-info', 'lan1')
   expect(info).toMatch(/Active: +yes\nPersistent: +yes\nAutostart: +yes\nBridge: +lab1/)
   expect(await saved('lan1')).toContain(
-    '<patchbay:network xmlns:patchbay="https://patchbay.dev/libvirt/network/v1" owner="lan1"/>',
+    '<patchbay:network xmlns:patchbay="https://patchbay.dev/libvirt/network/v1" owner="lan1" name="lan1"/>',
   )
   expect(await saved('lan1')).toContain("<portgroup name='patchbay'>")
   expect(await host.run('ip -br address show lab1')).toContain('10.1.0.1/24')
@@ -246,6 +246,31 @@ it('leaves a network of somebody else alone, until it is told to adopt it', asyn
   await gone(lan(4))
   expect(await host.virsh('net-info', 'lan4')).toMatch(/Active: +yes/)
   await host.run('virsh -q net-destroy lan4; virsh -q net-undefine lan4')
+})
+
+it('leaves a network alone that somebody made out of one of ours, our mark included', async () => {
+  await agent.apply(lan(8))
+  await isUp('lan8')
+  const copied = (await saved('lan8'))
+    .replace(/<uuid>.*|<mac .*/g, '')
+    .replace('<name>lan8<', '<name>copy<')
+    .replaceAll('lab8', 'lab81')
+    .replaceAll('10.8.', '10.81.')
+  await host.virsh('net-define', await host.file(copied))
+  await host.virsh('net-start', 'copy')
+  const before = await whole('copy')
+  await agent.apply(lan(8, {}, ['10.8.0.5']))
+  await isUp('lan8')
+  await gone(lan(8))
+  expect(await whole('copy')).toEqual(before)
+  await host.run('virsh -q net-destroy copy; virsh -q net-undefine copy')
+})
+
+it('knows the dnsmasq of a network whose name libvirt escapes', async () => {
+  const odd = lan(9, { networkName: `it's <"R&D">` }, ['10.9.0.5'])
+  await agent.apply(odd)
+  await isUp('lan9')
+  await gone(odd)
 })
 
 it('adopts a network with a pool, and needs none where there is none', async () => {
