@@ -1,5 +1,4 @@
 /** What the decisions cost by themselves, on one core: resolving and planning interfaces, and choosing ports from a pool. */
-
 import { definitionOf } from '../src/agent/interface/plan.ts'
 import type { GuestInterface } from '../src/api/guest-interface.ts'
 import type { Network } from '../src/api/network.ts'

@@ -1,5 +1,4 @@
 /** What planning a network costs by itself, on one core: two definitions of 2,000 DHCP hosts each, which differ in several ways. */
-
 import type { NetworkDefinition } from '../src/core/network/definition.ts'
 import type { SectionEntry } from '../src/core/network/plan/change.ts'
 import { interruptionOf } from '../src/core/network/plan/interruption.ts'

@@ -1,5 +1,4 @@
 /** What `patchbay resolve` answers, as data and as tables. */
-
 import { definitionOf } from '../agent/interface/plan.ts'
 import type { GuestInterface, Layer } from '../api/guest-interface.ts'
 import type { AnyResource } from '../api/kinds.ts'

@@ -2,7 +2,6 @@
  * Of an interface that was taken over: whether its saved definition goes on naming a libvirt network, and which port libvirt itself gave it
  * there. docs/decisions/0008 has the rule.
  */
-
 import { isSamePlace, networkForm, poolHolds } from '../../core/adoption/network-form.ts'
 import type { EffectiveDefinition, InterfaceDefinition } from '../../core/definition.ts'
 import { deviceOf } from '../../core/ledger/ledger.ts'

@@ -1,5 +1,4 @@
 /** Keeps the libvirt network of a Network as the manifests say: decide, apply, read back, report. */
-
 import type { Check } from '../../core/interface-status.ts'
 import { isMadeByLibvirt, type NetworkDefinition } from '../../core/network/definition.ts'
 import { dnsmasqProblems, needsDnsmasq } from '../../core/network/dnsmasq.ts'

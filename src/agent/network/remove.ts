@@ -1,5 +1,4 @@
 /** Lets a libvirt network go that is kept for an object and wanted by it no more: stopped and undefined once nobody uses it. */
-
 import type { Check } from '../../core/interface-status.ts'
 import { planNetworkRemoval } from '../../core/network/steps.ts'
 import { networksOn } from '../../core/resolve/applicable.ts'

@@ -2,7 +2,6 @@
  * What a libvirtd leaves behind that dies while it plugs an interface in: a macvtap that no definition ever showed. It keeps
  * the device from the interface it was made for, and nobody but us can know whose it is.
  */
-
 import type { Link } from '../link.ts'
 import type { Port } from '../port.ts'
 import type { Use } from './ledger.ts'

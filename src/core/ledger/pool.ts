@@ -1,5 +1,4 @@
 /** Choosing a device of a pool by what the ledger shows (design: resolving an interface, the ledger). */
-
 import type { Link } from '../link.ts'
 import { type Port, samePort } from '../port.ts'
 import type { Refusal } from '../refusal.ts'

@@ -1,5 +1,4 @@
 /** Pools that nobody uses yet and whose devices are all there: allocation where there is no host to look at. */
-
 import type { Link } from '../link.ts'
 import type { Port } from '../port.ts'
 import type { Refusal } from '../refusal.ts'

@@ -2,7 +2,6 @@
  * What of a network's XML no manifest can say. By construction complete: it is what is left after the tables that read the XML
  * have taken away all that they understand.
  */
-
 import { child } from './codec.ts'
 import { isElement, type XmlElement } from './document.ts'
 import { networkContent, parseRoot } from './network.ts'

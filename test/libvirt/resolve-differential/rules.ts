@@ -2,7 +2,6 @@
  * Where we and libvirt's port creation may differ, all of it. A difference that no rule here explains is a fault of ours; why each
  * rule is right stands in docs/decisions/0004-differences-from-libvirt.md.
  */
-
 import type { VirtualPort } from '../../../src/api/settings.ts'
 import type { Resolved } from '../../../src/core/resolve/resolve.ts'
 import { isPool, type Mode, type Settings } from './triples.ts'

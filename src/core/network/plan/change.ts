@@ -1,5 +1,4 @@
 /** One live update of a libvirt network, as `virsh net-update` takes it: libvirt's sections, commands and parent indexes. */
-
 import type { Ip } from '../../../api/network-addresses.ts'
 import type { Dns } from '../../../api/network-dns.ts'
 import type { Forward } from '../../../api/network-forward.ts'

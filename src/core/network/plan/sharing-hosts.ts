@@ -2,7 +2,6 @@
  * DHCP hosts that share a mac or a name with others of their list, which libvirt takes in a definition but not in an `add`. A
  * host like that comes in by a stand-in of its ip at the head of the list, which `modify` finds first.
  */
-
 import type { Command } from './change.ts'
 import { type DhcpHost, marksOf } from './dhcp-host-marks.ts'
 import { HostList } from './host-list.ts'
