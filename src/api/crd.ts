@@ -58,14 +58,19 @@ export function crdDocuments(): Record<string, CustomResourceDefinition> {
   )
 }
 
+const generated = '# Generated from src/api by `patchbay crds`: not to be edited.\n'
+
 /** File name to text, as it stands in crds/. */
 export function crdFiles(): Record<string, string> {
   return Object.fromEntries(
-    Object.entries(crdDocuments()).map(([name, document]) => [
-      name,
-      `# Generated from src/api by \`patchbay crds\`: not to be edited.\n${yamlText([document])}`,
-    ]),
+    Object.entries(crdDocuments()).map(([name, document]) => [name, `${generated}${yamlText([document])}`]),
   )
+}
+
+/** For `kubectl apply -k crds`; on its own, so that deleting the deployment leaves the resources. */
+export function crdKustomization(): string {
+  const resources = Object.keys(crdDocuments())
+  return `${generated}${yamlText([{ apiVersion: 'kustomize.config.k8s.io/v1beta1', kind: 'Kustomization', resources }])}`
 }
 
 function definitionOf(kind: KindDefinition): CustomResourceDefinition {

@@ -7,11 +7,16 @@ export function addCrds(program: Command): void {
   program
     .command('crds')
     .summary('write the CustomResourceDefinitions')
-    .description('Writes the CustomResourceDefinitions of all kinds as YAML, for kubectl apply -f.')
+    .description(
+      'Writes the CustomResourceDefinitions of all kinds as YAML: to standard output for kubectl apply -f -, or into a directory for kubectl apply -k DIR.',
+    )
     .usage('[--out DIR]')
-    .option('--out <dir>', 'a file for each into this directory; default: all to standard output')
+    .option(
+      '--out <dir>',
+      'a file for each into this directory, and a kustomization of them; default: all to standard output',
+    )
     .action(async ({ out }: { out?: string }) => {
-      const { crdFiles } = await import('../api/crd.ts')
+      const { crdFiles, crdKustomization } = await import('../api/crd.ts')
       const files = Object.entries(crdFiles())
       if (out === undefined) {
         process.stdout.write(files.map(([, text]) => text).join('---\n'))
@@ -19,5 +24,6 @@ export function addCrds(program: Command): void {
       }
       mkdirSync(out, { recursive: true })
       for (const [name, text] of files) writeFileSync(join(out, name), text)
+      writeFileSync(join(out, 'kustomization.yaml'), crdKustomization())
     })
 }

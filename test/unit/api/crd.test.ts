@@ -3,7 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parse } from 'yaml'
-import { crdDocuments, crdFiles, type Schema } from '../../../src/api/crd.ts'
+import { crdDocuments, crdFiles, crdKustomization, type Schema } from '../../../src/api/crd.ts'
 import type { Rule } from '../../../src/api/extensions.ts'
 
 const documents = crdDocuments()
@@ -218,11 +218,9 @@ test('there is one definition for each kind, and nothing else in crds/', () => {
     'Host',
     'GuestGrant',
   ])
-  expect(
-    readdirSync(directory)
-      .filter((name) => name.startsWith('patchbay.dev_'))
-      .sort(),
-  ).toEqual(Object.keys(documents).sort())
+  expect(readdirSync(directory).sort()).toEqual(['kustomization.yaml', ...Object.keys(documents).sort()])
+  expect(readFileSync(join(directory, 'kustomization.yaml'), 'utf8')).toBe(crdKustomization())
+  expect(parse(crdKustomization()).resources).toEqual(Object.keys(documents))
 })
 
 test('what is namespaced, and by what it is selected', () => {

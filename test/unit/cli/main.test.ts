@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseAllDocuments } from 'yaml'
-import { crdFiles } from '../../../src/api/crd.ts'
+import { crdFiles, crdKustomization } from '../../../src/api/crd.ts'
 import { main, patchbay } from './patchbay.ts'
 
 const commands = ['agent', 'plan', 'resolve', 'network-plan', 'import', 'status', 'crds']
@@ -59,7 +59,7 @@ describe('a usage error exits with 1, says what is wrong and names the right use
   })
 })
 
-test('crds prints all definitions, or writes a file for each', () => {
+test('crds prints all definitions, or writes a file for each and a kustomization', () => {
   const printed = patchbay('crds')
   expect(printed.code).toBe(0)
   const names = parseAllDocuments(printed.out).map((document) => document.toJS().metadata.name)
@@ -69,7 +69,10 @@ test('crds prints all definitions, or writes a file for each', () => {
     const out = join(directory, 'new')
     expect(patchbay('crds', '--out', out)).toEqual({ code: 0, out: '', error: '' })
     const written = readdirSync(out).map((name) => [name, readFileSync(join(out, name), 'utf8')])
-    expect(Object.fromEntries(written)).toEqual(crdFiles())
+    expect(Object.fromEntries(written)).toEqual({
+      ...crdFiles(),
+      'kustomization.yaml': crdKustomization(),
+    })
   } finally {
     rmSync(directory, { recursive: true })
   }
