@@ -33,6 +33,14 @@ export default defineConfig({
         },
       },
       { test: { name: 'e2e', include: ['test/e2e/**/*.test.ts'], sequence: { groupOrder: 3 }, ...real } },
+      {
+        test: {
+          name: 'cluster',
+          include: ['test/kubernetes/**/*.test.ts'],
+          sequence: { groupOrder: 4 },
+          ...real,
+        },
+      },
     ],
   },
 })

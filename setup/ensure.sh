@@ -3,8 +3,10 @@
 #
 #   sh setup/ensure.sh packages   npm packages and the pinned Node; needs neither root nor Debian
 #   sh setup/ensure.sh lab        also what the lab's hosts and guests are made of: Debian packages, a guest's kernel
+#   sh setup/ensure.sh cluster    also what the tests' Kubernetes cluster is made of; needs Go, but no root
 #
-# Plain POSIX sh, since it runs before anything is there. When all is there it only looks, which takes some 20 ms.
+# `lab cluster` is both. Plain POSIX sh, since it runs before anything is there. When all is there it only looks, which
+# takes some 20 ms.
 set -eu
 cd "$(dirname "$0")/.."
 . setup/say.sh
@@ -12,20 +14,31 @@ cd "$(dirname "$0")/.."
 . setup/machine.sh
 . setup/debian-packages.sh
 . setup/guest-kernel.sh
+. setup/cluster-binaries.sh
 
-case "${1-}" in
-  packages | lab) ;;
-  *) give_up "usage: sh setup/ensure.sh packages | lab" ;;
-esac
+lab=no cluster=no
+[ $# -gt 0 ] || set -- nothing
+for what in "$@"; do
+  case "$what" in
+    packages) ;;
+    lab) lab=yes ;;
+    cluster) cluster=yes ;;
+    *) give_up "usage: sh setup/ensure.sh packages | lab | cluster ..." ;;
+  esac
+done
 
-if [ "$1" = lab ]; then
+if [ "$lab" = yes ]; then
   require_lab_machine /etc/os-release
 fi
 ensure_npm_packages
-if [ "$1" = lab ]; then
+if [ "$lab" = yes ]; then
   # One setup of this machine at a time.
   exec 9>/run/lock/patchbay-setup
   flock -n 9 || { say "waiting for another setup to finish ..." && flock 9; }
   ensure_debian_packages
   ensure_guest_kernel
+  exec 9>&-
+fi
+if [ "$cluster" = yes ]; then
+  ensure_cluster_binaries
 fi

@@ -1,0 +1,129 @@
+/**
+ * A Kubernetes cluster without kubelets: a real etcd, kube-apiserver and kube-controller-manager on a loopback address of
+ * their own, so that several clusters run on one machine. Hosts are Node and Pod objects made by hand, with the tokens
+ * that a kubelet would give the agents.
+ *
+ * Everything of it ends with the process that started it, however that ends.
+ */
+import { readFile } from 'node:fs/promises'
+import path from 'node:path'
+import { Access } from './access.ts'
+import { clusterBinaries } from './binaries.ts'
+import { type ControlPlane, layOutControlPlane } from './control-plane.ts'
+import { type ClusterDirectory, makeClusterDirectory } from './directory.ts'
+import type { Server } from './server.ts'
+
+export interface ClusterHostOptions {
+  /** Where the ServiceAccount and the Pod are; made where it isn't there. */
+  namespace?: string
+  serviceAccount?: string
+}
+
+export class Cluster {
+  readonly etcd: Server
+  readonly apiServer: Server
+  readonly controllerManager: Server
+  /** https://ADDRESS:PORT of the API server. */
+  readonly url: string
+  readonly #plane: ControlPlane
+  readonly #directory: ClusterDirectory
+  readonly #kubectl: string
+  #certificateAuthority = ''
+  #admin: Access | undefined
+
+  private constructor(plane: ControlPlane, directory: ClusterDirectory, kubectl: string) {
+    this.etcd = plane.etcd
+    this.apiServer = plane.apiServer
+    this.controllerManager = plane.controllerManager
+    this.url = plane.url
+    this.#plane = plane
+    this.#directory = directory
+    this.#kubectl = kubectl
+  }
+
+  /**
+   * Ready for everything: 5 s or so. Throws with the end of a server's log when that doesn't come up, and leaves nothing
+   * behind then.
+   */
+  static async start(): Promise<Cluster> {
+    const binaries = clusterBinaries()
+    const directory = await makeClusterDirectory()
+    const cluster = new Cluster(layOutControlPlane(binaries, directory.path), directory, binaries.kubectl)
+    try {
+      await cluster.#start()
+    } catch (error) {
+      await cluster.stop()
+      throw error
+    }
+    return cluster
+  }
+
+  /** Access of an admin: may do everything. */
+  get admin(): Access {
+    return this.#admin!
+  }
+
+  /** `kubectl ARGS` as admin, giving what it prints. */
+  kubectl(...args: string[]): Promise<string> {
+    return this.admin.kubectl(...args)
+  }
+
+  /**
+   * Joins a host: a Node, a Pod of the agent on it, and the access that this Pod has by its token, which names Pod and
+   * Node. Neither is looked after by anybody.
+   */
+  async createHost(
+    name: string,
+    { namespace = 'patchbay-system', serviceAccount = 'patchbay-agent' }: ClusterHostOptions = {},
+  ): Promise<Access> {
+    const pod = `${serviceAccount}-${name}`
+    await this.admin.kubectlWith(
+      [
+        { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } },
+        { apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: serviceAccount, namespace } },
+        { apiVersion: 'v1', kind: 'Node', metadata: { name, labels: { 'kubernetes.io/hostname': name } } },
+        {
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata: { name: pod, namespace },
+          spec: {
+            nodeName: name,
+            serviceAccountName: serviceAccount,
+            containers: [{ name: 'agent', image: 'patchbay' }],
+          },
+        },
+      ],
+      'apply',
+      '--server-side',
+      '-f-',
+    )
+    const bound = ['--bound-object-kind=Pod', `--bound-object-name=${pod}`]
+    const token = await this.kubectl('create', 'token', serviceAccount, `--namespace=${namespace}`, ...bound)
+    return this.#access(path.join(this.#directory.path, `host-${name}.kubeconfig`), token)
+  }
+
+  /** Ends all of it at once; back when no process and no file of it is left. */
+  async stop(): Promise<void> {
+    await Promise.all([this.controllerManager.kill9(), this.apiServer.kill9(), this.etcd.kill9()])
+    await this.#directory.remove()
+  }
+
+  async #start(): Promise<void> {
+    await this.etcd.start()
+    await this.apiServer.start()
+    this.#certificateAuthority = await readFile(this.#plane.certificate, 'utf8')
+    this.#admin = this.#access(path.join(this.#directory.path, 'admin.kubeconfig'), this.#plane.adminToken)
+    this.#access(this.#plane.controllerManagerKubeconfig, this.#plane.controllerManagerToken)
+    await this.controllerManager.start()
+  }
+
+  #access(kubeconfig: string, token: string): Access {
+    return new Access({
+      kubectl: this.#kubectl,
+      kubeconfig,
+      server: this.url,
+      certificateAuthority: this.#certificateAuthority,
+      token,
+    })
+  }
+}

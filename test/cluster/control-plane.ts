@@ -1,0 +1,129 @@
+/** etcd, kube-apiserver and kube-controller-manager of one cluster: their files and flags, and when each is ready. */
+import { generateKeyPairSync, randomInt, randomUUID } from 'node:crypto'
+import { writeFileSync } from 'node:fs'
+import { readFile } from 'node:fs/promises'
+import { request as requestHttp } from 'node:http'
+import { request as requestHttps } from 'node:https'
+import path from 'node:path'
+import type { Binary } from './binaries.ts'
+import { Server } from './server.ts'
+
+export interface ControlPlane {
+  etcd: Server
+  apiServer: Server
+  controllerManager: Server
+  /** Of the API server: https://ADDRESS:PORT */
+  url: string
+  /** PEM, with the authority that signed it; there once the API server is ready. */
+  certificate: string
+  /** In the group system:masters. */
+  adminToken: string
+  controllerManagerToken: string
+  /** To be written before the controller manager starts. */
+  controllerManagerKubeconfig: string
+}
+
+/** Writes the files into `directory`; nothing is started. */
+export function layOutControlPlane(binaries: Record<Binary, string>, directory: string): ControlPlane {
+  // Fixed ports on a random loopback address, below the ports that the kernel gives to connections: no race for a port.
+  const address = `127.${[1, 1, 1].map(() => randomInt(1, 255)).join('.')}`
+  const [clients, peers] = [`http://${address}:12379`, `http://${address}:12380`]
+  const port = 16443
+  const url = `https://${address}:${port}`
+  const at = (...names: string[]) => path.join(directory, ...names)
+
+  const [adminToken, controllerManagerToken] = [randomUUID(), randomUUID()]
+  const users = [
+    `${adminToken},admin,admin,system:masters`,
+    `${controllerManagerToken},system:kube-controller-manager,kube-controller-manager`,
+  ]
+  writeFileSync(at('tokens.csv'), `${users.join('\n')}\n`, { mode: 0o600 })
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const key = privateKey.export({ type: 'sec1', format: 'pem' })
+  writeFileSync(at('service-accounts.key'), key, { mode: 0o600 })
+  const certificate = at('certificates', 'apiserver.crt')
+  const controllerManagerKubeconfig = at('kube-controller-manager.kubeconfig')
+  const answers = async (resource: string) =>
+    (await statusOf(url + resource, { token: adminToken, ca: await readFile(certificate, 'utf8') })) === 200
+
+  return {
+    url,
+    certificate,
+    adminToken,
+    controllerManagerToken,
+    controllerManagerKubeconfig,
+    etcd: new Server({
+      binary: binaries.etcd,
+      directory,
+      flags: [
+        `--data-dir=${at('etcd')}`,
+        `--listen-client-urls=${clients}`,
+        `--advertise-client-urls=${clients}`,
+        `--listen-peer-urls=${peers}`,
+        `--initial-advertise-peer-urls=${peers}`,
+        `--initial-cluster=default=${peers}`,
+        // What a test writes need not survive the machine.
+        '--unsafe-no-fsync',
+        '--log-level=warn',
+      ],
+      isReady: async () => (await statusOf(`${clients}/health`)) === 200,
+    }),
+    apiServer: new Server({
+      binary: binaries['kube-apiserver'],
+      directory,
+      flags: [
+        `--etcd-servers=${clients}`,
+        `--bind-address=${address}`,
+        `--advertise-address=${address}`,
+        `--secure-port=${port}`,
+        // Makes itself a certificate for its address there.
+        `--cert-dir=${at('certificates')}`,
+        `--token-auth-file=${at('tokens.csv')}`,
+        '--service-account-issuer=https://kubernetes.default.svc',
+        `--service-account-signing-key-file=${at('service-accounts.key')}`,
+        `--service-account-key-file=${at('service-accounts.key')}`,
+        '--authorization-mode=Node,RBAC',
+        '--enable-admission-plugins=NodeRestriction',
+        '--service-cluster-ip-range=10.96.0.0/16',
+        // Nobody asks for the service `kubernetes`, and its endpoint must not be a loopback address.
+        '--endpoint-reconciler-type=none',
+      ],
+      isReady: () => answers('/readyz'),
+    }),
+    controllerManager: new Server({
+      binary: binaries['kube-controller-manager'],
+      directory,
+      flags: [
+        `--kubeconfig=${controllerManagerKubeconfig}`,
+        '--use-service-account-credentials=true',
+        `--root-ca-file=${certificate}`,
+        '--leader-elect=false',
+        // Serves nothing.
+        '--secure-port=0',
+        // No kubelet speaks for the hosts: these would give them up.
+        '--controllers=*,-node-lifecycle-controller,-taint-eviction-controller',
+      ],
+      isReady: () => answers('/api/v1/namespaces/default/serviceaccounts/default'),
+    }),
+  }
+}
+
+/** HTTP status of a GET. Throws when nobody answers within a second. */
+async function statusOf(url: string, { token, ca }: { token?: string; ca?: string } = {}): Promise<number> {
+  const answer = Promise.withResolvers<number>()
+  const get = url.startsWith('https:') ? requestHttps : requestHttp
+  const options = {
+    ca,
+    agent: false,
+    timeout: 1_000,
+    ...(token && { headers: { authorization: `Bearer ${token}` } }),
+  }
+  const request = get(url, options, (response) => {
+    response.resume()
+    answer.resolve(response.statusCode!)
+  })
+  request.on('timeout', () => request.destroy(new Error(`${url} is silent`)))
+  request.on('error', answer.reject)
+  request.end()
+  return answer.promise
+}
