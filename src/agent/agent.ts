@@ -2,24 +2,23 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
 import type { Condition } from '../api/conditions.ts'
+import type { HostIdentity } from '../core/host-selector.ts'
 import { isReady } from '../core/interface-status.ts'
 import { acquireHostLock } from '../host/lock.ts'
 import { watchLinks } from '../host/watch.ts'
 import { LibvirtClient } from '../libvirt/client.ts'
 import { done } from '../reconcile/outcome.ts'
 import { Runner } from '../reconcile/runner.ts'
-import { DirectoryStore } from '../store/directory/store.ts'
 import type { Key, Store } from '../store/store.ts'
-import { createContext } from './context.ts'
+import { type Binding, createContext } from './context.ts'
 import { interfaceReconciler } from './interface/reconcile.ts'
 import { inventoryReconciler } from './inventory.ts'
 import { networkReconciler, portGroupReconciler } from './network/reconcile.ts'
 
 export interface AgentOptions {
-  /** Directory of manifests. */
-  manifests: string
-  /** State directory. */
-  state: string
+  /** Where the manifests are; asked once this is the only agent on the host. */
+  openStore(log: Logger): Store
+  binding: Binding
   hostName: string
   hostLabels: Record<string, string>
   /** libvirt's socket, or the directory that holds it. */
@@ -55,8 +54,8 @@ export async function runAgent(options: AgentOptions, log: Logger): Promise<numb
 }
 
 async function run(options: AgentOptions, log: Logger): Promise<number> {
-  const { hostName, hostLabels, signal } = options
-  const store = new DirectoryStore({ manifests: options.manifests, state: options.state, log })
+  const { hostName, hostLabels, binding, signal } = options
+  const store = options.openStore(log)
   const libvirt = new LibvirtClient({ socket: options.libvirt })
   const ending = new AbortController()
   const runner = new Runner<Key>({
@@ -71,7 +70,14 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
       else runner.add(key)
     }
   }
-  const context = createContext({ host: { name: hostName, labels: hostLabels }, libvirt, store, wake })
+  const host: HostIdentity = {
+    name: hostName,
+    // In a cluster the Host has those of its Node, and they may change.
+    get labels() {
+      return { ...store.get('Host', hostName)?.metadata.labels, ...hostLabels }
+    },
+  }
+  const context = createContext({ host, binding, libvirt, store, wake })
   const { wakes } = context
   const reconcilers = {
     GuestInterface: interfaceReconciler(context),
@@ -82,7 +88,14 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
     GuestGrant: async () => done,
   }
 
-  await store.start((key) => wake(wakes.ofStore(key)), ending.signal)
+  const started = store.start((key) => wake(wakes.ofStore(key)), ending.signal)
+  await Promise.race([started, aborted(signal)])
+  if (signal.aborted) {
+    // Without all manifests nothing may be decided.
+    ending.abort()
+    await libvirt.close()
+    return 0
+  }
   libvirt.onEvent((event) => wake(wakes.ofLibvirt(event)))
   // Rejects only when the agent ends before libvirt was ever there.
   const connected = connect(libvirt, log, () => wake(wakes.all()), ending.signal).catch(() => undefined)
@@ -99,7 +112,7 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
       .refresh(ending.signal)
       .catch((err) => log.warn({ err }, 'cannot read the modes of macvtaps, will try again'))
   }, RESYNC_MS)
-  log.info({ hostName, manifests: options.manifests, libvirt: options.libvirt }, 'agent runs')
+  log.info({ hostName, libvirt: options.libvirt }, 'agent runs')
 
   await Promise.race([
     aborted(signal),
@@ -133,11 +146,9 @@ async function connect(
   await libvirt.connect()
 }
 
-function allReady(store: DirectoryStore): boolean {
+function allReady(store: Store): boolean {
   const kinds = ['GuestInterface', 'Network', 'PortGroup'] as const
-  const resources = kinds.flatMap(
-    (kind) => (store as Store).list(kind) as { status?: { conditions?: Condition[] } }[],
-  )
+  const resources = kinds.flatMap((kind) => store.list(kind) as { status?: { conditions?: Condition[] } }[])
   return store.problems().length === 0 && resources.every(({ status }) => isReady(status?.conditions))
 }
 

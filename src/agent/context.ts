@@ -11,8 +11,15 @@ import { KnownNetworks } from './network/known-networks.ts'
 import { PortLedger } from './port-ledger.ts'
 import { Wakes } from './wakes.ts'
 
+/**
+ * Who says which guest an interface may touch: the grants that this host reads, or the controller of a cluster, which has
+ * asked them before it wrote status.guestUUID.
+ */
+export type Binding = 'grants' | 'controller'
+
 export interface Context {
   host: HostIdentity
+  binding: Binding
   libvirt: LibvirtClient
   /** Of the libvirt that is connected. */
   capabilities(): Promise<Capabilities>
@@ -29,13 +36,15 @@ export interface Context {
 
 export function createContext({
   host,
+  binding,
   libvirt,
   store,
   wake,
-}: Pick<Context, 'host' | 'libvirt' | 'store' | 'wake'>): Context {
+}: Pick<Context, 'host' | 'binding' | 'libvirt' | 'store' | 'wake'>): Context {
   const guests = new Guests(libvirt)
   return {
     host,
+    binding,
     libvirt,
     capabilities: rememberedPerConnection(libvirt, () => readCapabilities(libvirt)),
     guests,

@@ -35,7 +35,7 @@ export async function foreseeHost(
   try {
     await libvirt.connect(AbortSignal.timeout(CONNECTION_MS))
     const store = new ManifestSnapshot(objects)
-    const context = createContext({ host, libvirt, store, wake: () => {} })
+    const context = createContext({ host, binding: 'grants', libvirt, store, wake: () => {} })
     const foreseen = new Map<AnyResource, ForeseenResource>()
     for (const resource of objects) {
       if (resource.kind !== 'Network') continue

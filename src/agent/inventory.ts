@@ -16,10 +16,11 @@ export type HostKey = Key & { kind: 'Host' }
 
 export function inventoryReconciler(context: Context): Reconcile<HostKey> {
   return async (key, { signal }) => {
-    const previous = context.store.get('Host', key.name)?.status ?? {}
+    const { metadata, status: previous = {} } = context.store.get('Host', key.name) ?? {}
+    const generation = metadata?.generation ?? 0
     const report = (status: HostStatus, ready: Check) => {
-      const conditions = readiness(ready, 0, previous.conditions ?? [], new Date().toISOString())
-      return context.store.writeStatus(key, { ...status, observedGeneration: 0, conditions })
+      const conditions = readiness(ready, generation, previous.conditions ?? [], new Date().toISOString())
+      return context.store.writeStatus(key, { ...status, observedGeneration: generation, conditions })
     }
     try {
       const status = await takeInventory(context, signal)

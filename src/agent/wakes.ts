@@ -42,7 +42,8 @@ export class Wakes {
   /** A changed Network or PortGroup concerns every interface that is plugged into a network: which one it was named before is not known. */
   ofStore(key: Key): Key[] {
     if (key.kind === 'GuestInterface') return [key]
-    if (key.kind === 'Host') return []
+    // Its labels are what hostSelectors ask.
+    if (key.kind === 'Host') return this.all()
     if (key.kind === 'GuestGrant') return this.#interfaces(() => true)
     const siblings = (['Network', 'PortGroup'] as const).flatMap((kind) =>
       this.#store.list(kind).map(({ metadata }): Key => ({ kind, name: metadata.name })),

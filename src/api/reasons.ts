@@ -26,6 +26,7 @@ export const reasons = {
   NotReached: waits('An earlier condition stands in the way; this one was not looked at.'),
   GuestNotFound: waits('No guest of this name or UUID is on the host.'),
   PinnedElsewhere: waits('spec.hostName names another host; nothing of the interface is kept on this one.'),
+  Moving: waits('The interface moves to another host, and its old one has let go of it.'),
   PoolExhausted: waits('Every device of the pool is held; the interface takes its turn when one is freed.'),
   DeviceInUse: waits(
     'The devices of the pool carry an address or the default route, are enslaved, or belong to a guest of somebody else; or another running guest is on a device that the interface should have to itself.',

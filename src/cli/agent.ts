@@ -1,6 +1,8 @@
 /** `patchbay agent`: keeps this host as the manifests say. */
-import { type Command, Option } from 'commander'
-import { addHostOptions, type HostOptions, hostOf } from './host-options.ts'
+import type { Command } from 'commander'
+import type { Logger } from 'pino'
+import type { Store } from '../store/store.ts'
+import { addHostOptions, checkHostName, type HostOptions, hostOf } from './host-options.ts'
 import { defaultState } from './status.ts'
 
 interface Options extends HostOptions {
@@ -20,37 +22,65 @@ export function addAgent(program: Command): void {
         'Needs root and libvirt, which may start later. One agent runs on a host.',
     )
     .usage(
-      '--manifests DIR [--state DIR] [--host-name NAME] [--host-label KEY=VALUE]... [--libvirt SOCKET] [--once]',
+      '--kubeconfig FILE | --in-cluster | --manifests DIR [--state DIR] [--host-name NAME] [--host-label KEY=VALUE]...\n' +
+        '                      [--libvirt SOCKET] [--once]',
     )
+    .option('--kubeconfig <file>', 'take the manifests from the cluster that this file gives access to')
+    .option('--in-cluster', 'take the manifests from the cluster in which this runs, as a pod')
     .option(
       '--manifests <dir>',
       'directory of manifests (*.yaml, *.yml, *.json below it), followed as it changes',
     )
-    .addOption(new Option('--kubeconfig <file>', 'take the manifests from a cluster').hideHelp())
-    .addOption(new Option('--in-cluster', 'take the manifests from the cluster this runs in').hideHelp())
-    .option('--state <dir>', 'where status is kept; not below --manifests', defaultState)
+    .option('--state <dir>', 'with --manifests: where status is kept; not below it', defaultState)
   addHostOptions(command)
     .option('--once', 'reconcile until nothing is left to do and exit: 0 all Ready, 2 not all, 1 error')
-    .addHelpText('after', '\nLog lines go to standard error, one JSON object a line.')
+    .addHelpText(
+      'after',
+      "\nIn a cluster the host's name is that of its Node: --host-name, or NODE_NAME in the environment.\n" +
+        'Log lines go to standard error, one JSON object a line.',
+    )
     .action(async (options: Options) => {
       process.exitCode = await run(options, command)
     })
 }
 
-async function run(options: Options, command: Command): Promise<number> {
-  const { manifests, kubeconfig, inCluster } = options
-  const origins = [manifests !== undefined, kubeconfig !== undefined, inCluster === true].filter(
-    Boolean,
-  ).length
-  if (origins !== 1) {
+type OpenStore = (hostName: string, log: Logger) => Store
+
+/** What the store needs is loaded once it is known which one it is: each has libraries of its own. */
+async function storeOf(options: Options, command: Command): Promise<OpenStore> {
+  const { manifests, kubeconfig, inCluster, state } = options
+  const origins = [manifests !== undefined, kubeconfig !== undefined, inCluster === true].filter(Boolean)
+  if (origins.length !== 1) {
     const mistake =
-      origins === 0 ? 'nothing says where the manifests are' : 'manifests can come from one place only'
-    command.error(`error: ${mistake}: give --manifests DIR`)
+      origins.length === 0 ? 'nothing says where the manifests are' : 'manifests can come from one place only'
+    command.error(`error: ${mistake}: give one of --kubeconfig FILE, --in-cluster and --manifests DIR`)
   }
-  if (manifests === undefined) {
-    const asked = kubeconfig === undefined ? '--in-cluster' : '--kubeconfig'
-    throw new Error(`${asked} is not in this version: use --manifests DIR`)
+  if (manifests !== undefined) {
+    const { DirectoryStore } = await import('../store/directory/store.ts')
+    return (_, log) => new DirectoryStore({ manifests, state, log })
   }
+  if (command.getOptionValueSource('state') === 'cli') {
+    command.error('error: --state goes with --manifests: in a cluster the API server keeps status')
+  }
+  nameByNode(options, command)
+  const { kubernetesStores } = await import('../store/kubernetes/open.ts')
+  return kubernetesStores(kubeconfig)
+}
+
+/** Interfaces are bound to a host by its Node's name, which a host name need not be. */
+function nameByNode(options: Options, command: Command): void {
+  if (options.hostName !== undefined) return
+  const node = process.env.NODE_NAME
+  if (!node) {
+    command.error(
+      'error: nothing says which Node this host is: give --host-name NAME, or NODE_NAME in the environment',
+    )
+  }
+  options.hostName = checkHostName(node)
+}
+
+async function run(options: Options, command: Command): Promise<number> {
+  const openStore = await storeOf(options, command)
   const { name: hostName, labels: hostLabels } = hostOf(options, command)
   const stop = new AbortController()
   // Never `once`: execa listens too, and ends the process where it finds itself alone.
@@ -69,8 +99,8 @@ async function run(options: Options, command: Command): Promise<number> {
   )
   return runAgent(
     {
-      manifests,
-      state: options.state,
+      openStore: (storeLog) => openStore(hostName, storeLog),
+      binding: options.manifests === undefined ? 'controller' : 'grants',
       hostName,
       hostLabels,
       libvirt: options.libvirt,

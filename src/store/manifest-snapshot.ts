@@ -39,6 +39,11 @@ export class ManifestSnapshot implements Store {
     if (object) this.#objects.set(id, { ...object, status } as AnyResource)
   }
 
+  /** Whoever read the manifests has told them. */
+  problems(): [] {
+    return []
+  }
+
   async release(key: Key): Promise<void> {
     this.#objects.delete(idOf(key))
   }

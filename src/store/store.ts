@@ -33,6 +33,13 @@ export interface Rejection {
   fields: { field: string; from: string; to: string }[]
 }
 
+/** What a store has to tell beside objects: a pino logger will do. */
+export interface StoreLog {
+  info(fields: object, message: string): void
+  warn(fields: object, message: string): void
+  error(fields: object, message: string): void
+}
+
 export interface Store {
   /** Reads everything once, then reports each key that changes to `wake` until the signal aborts. Nothing may be allocated before it resolves. */
   start(wake: (key: Key) => void, signal: AbortSignal): Promise<void>
@@ -46,13 +53,27 @@ export interface Store {
   rejection(key: Key): Rejection | undefined
   /**
    * Replaces the status; no write at all when it equals the one that is there. `durable`: on return it survives a
-   * power cut (asked for before a port is used). Rejects when it could not be written: then nothing may be touched.
+   * power cut (asked for before a port is used). `gathered`: resourceVersion of the object that it was decided upon, where
+   * it has one; a port that is set for an object that somebody has changed since rejects with StaleObject.
+   * Rejects when it could not be written: then nothing may be touched.
    */
   writeStatus<K extends StoredKind>(
     key: Key & { kind: K },
     status: NonNullable<Resources[K]['status']>,
     durable?: boolean,
+    gathered?: string,
   ): Promise<void>
-  /** Forgets an object that is going: nothing of it is left on the host. */
+  /** Nothing of an object that is going is left on the host: it is forgotten, or its port is said to be free. */
   release(key: Key): Promise<void>
+  /** What a person should look at that no object's status can tell. */
+  problems(): { message: string }[]
+}
+
+/** Somebody else has changed an object since it was read: it is to be read again before anything is decided. */
+export class StaleObject extends Error {
+  override readonly name = 'StaleObject'
+
+  constructor(what: string, options?: ErrorOptions) {
+    super(`${what} was changed by somebody else meanwhile`, options)
+  }
 }

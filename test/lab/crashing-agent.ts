@@ -8,6 +8,7 @@
 import { parseArgs } from 'node:util'
 import { pino } from 'pino'
 import { runAgent } from '../../src/agent/agent.ts'
+import { DirectoryStore } from '../../src/store/directory/store.ts'
 
 /** What the agent logs between two steps, whatever the steps are. */
 const boundaries = new Set(['port recorded', 'step begins', 'step done', 'interface removed'])
@@ -40,8 +41,8 @@ const log = pino(
 )
 await runAgent(
   {
-    manifests: values.manifests,
-    state: values.state,
+    openStore: () => new DirectoryStore({ manifests: values.manifests, state: values.state, log }),
+    binding: 'grants',
     hostName,
     hostLabels: { 'kubernetes.io/hostname': hostName },
     libvirt: '/run/libvirt/libvirt-sock',

@@ -6,7 +6,7 @@ import { type Foreseen, refusedBy } from '../foreseen.ts'
 import { gather } from './gather.ts'
 import { nextSteps } from './next-steps.ts'
 import { stepText } from './report.ts'
-import { isPinnedElsewhere, targetOf } from './target.ts'
+import { otherHost, targetOf } from './target.ts'
 import type { Work } from './work.ts'
 
 /**
@@ -15,7 +15,7 @@ import type { Work } from './work.ts'
  */
 export async function foresee(context: Context, work: Work): Promise<Foreseen> {
   const { resource, report, signal, key } = work
-  if (isPinnedElsewhere(resource, context.host)) {
+  if (otherHost(resource, context) !== undefined) {
     const observed = await gather(context, resource, signal)
     const { verdict, steps, differences } = planRemoval(observed ?? {})
     return { verdict, steps: steps.map(stepText), differences }

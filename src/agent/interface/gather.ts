@@ -44,15 +44,19 @@ export async function gather(
 }
 
 /**
- * By the UUID that status remembers where that still fits the reference, since a look-up by name costs a call more. An interface
+ * In a cluster by the UUID that the controller has bound, and by nothing else. Else by the UUID that status remembers where that still fits the reference, since a look-up by name costs a call more. An interface
  * that is going is taken out of the guest that has it, also of one that was renamed.
  */
 async function findGuest(
-  { libvirt, guests }: Context,
+  { libvirt, guests, binding }: Context,
   { metadata, spec, status }: GuestInterface,
   signal: AbortSignal,
 ) {
   const { name, uuid } = spec.guest
+  if (binding === 'controller') {
+    const bound = status?.guestUUID
+    return bound && guests.read({ uuid: bound.toLowerCase(), name: name ?? '', id: -1 }, signal)
+  }
   const remembered = uuid ?? status?.guestUUID
   // libvirt finds a domain by its UUID alone; name and id go along unread.
   const guest = remembered && (await guests.read({ uuid: remembered, name: name ?? '', id: -1 }, signal))

@@ -3,11 +3,12 @@ import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Context } from '../context.ts'
 import { ASK_AGAIN_MS, unplug } from './remove.ts'
 import { bringInSync } from './sync.ts'
-import { isPinnedElsewhere, sayGuestNotFound, targetOf } from './target.ts'
+import { otherHost, sayGuestNotFound, targetOf } from './target.ts'
 import type { Work } from './work.ts'
 
 export async function keep(context: Context, work: Work): Promise<Outcome> {
-  if (isPinnedElsewhere(work.resource, context.host)) return leave(context, work)
+  const elsewhere = otherHost(work.resource, context)
+  if (elsewhere !== undefined) return leave(context, work, elsewhere)
   const target = await targetOf(context, work)
   if (!target) return done
   const outcome = await bringInSync(context, work, target.observed, target.effective)
@@ -16,8 +17,8 @@ export async function keep(context: Context, work: Work): Promise<Outcome> {
   return done
 }
 
-/** Pinned to another host: what it has here is let go. */
-async function leave(context: Context, work: Work): Promise<Outcome> {
+/** It is to be on another host: what it has here is let go. */
+async function leave(context: Context, work: Work, elsewhere: string): Promise<Outcome> {
   const { resource, report } = work
   const held = await unplug(context, work)
   if (held) {
@@ -26,11 +27,13 @@ async function leave(context: Context, work: Work): Promise<Outcome> {
   }
   delete report.facts.port
   delete report.facts.waitingSince
-  report.stopped(
-    'Bound',
-    'PinnedElsewhere',
-    `spec.hostName pins it to host ${resource.spec.hostName}; this is ${context.host.name}`,
-  )
+  const here = context.host.name
+  if (context.binding === 'controller') {
+    report.stopped('Bound', 'Moving', `Moves to host ${elsewhere}; nothing of it is left on host ${here}`)
+  } else {
+    const message = `spec.hostName pins it to host ${elsewhere}; this is ${here}`
+    report.stopped('Bound', 'PinnedElsewhere', message)
+  }
   if (resource.status?.port) context.wake(context.wakes.ofPort())
   return done
 }

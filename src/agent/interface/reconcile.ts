@@ -2,6 +2,7 @@
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
 import { done, failureSort, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Reconcile } from '../../reconcile/runner.ts'
+import { StaleObject } from '../../store/store.ts'
 import type { Context } from '../context.ts'
 import { GuestNotReleasing } from './apply.ts'
 import { FailedChanges } from './failed-changes.ts'
@@ -28,6 +29,8 @@ export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
       await report.write(context.store)
       return outcome
     } catch (error) {
+      // What was found is out of date: nothing is to be said of it.
+      if (error instanceof StaleObject) throw error
       sayFailure(report, error)
       await report.write(context.store)
       const ms = error instanceof ChangeFailed ? failedChanges.remember(resource) : undefined

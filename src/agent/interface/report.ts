@@ -82,6 +82,7 @@ export class Report {
       { kind: 'GuestInterface', namespace: metadata.namespace, name: metadata.name },
       next,
       durable,
+      metadata.resourceVersion,
     )
   }
 }

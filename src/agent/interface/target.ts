@@ -1,7 +1,6 @@
 /** What an interface is to become on this host: from its guest to the definition that it shall have, stage by stage. */
 import type { GuestInterface } from '../../api/guest-interface.ts'
 import type { EffectiveDefinition } from '../../core/definition.ts'
-import type { HostIdentity } from '../../core/host-selector.ts'
 import { namespaceOf } from '../../core/identity.ts'
 import { notOwned } from '../../core/ownership.ts'
 import { type Resolved, resolve } from '../../core/resolve/resolve.ts'
@@ -28,7 +27,10 @@ export async function targetOf(
   const { guest } = observed
   report.facts.guestUUID = guest.ref.uuid
   report.facts.guestState = guest.running ? 'Running' : 'Off'
-  const refusal = notOwned(guest.ref, namespaceOf(resource), context.host, context.store.list('GuestGrant'))
+  // In a cluster the controller has asked the grants before it bound the guest.
+  const refusal =
+    context.binding === 'grants' &&
+    notOwned(guest.ref, namespaceOf(resource), context.host, context.store.list('GuestGrant'))
   if (refusal) {
     report.refused('Bound', [refusal])
     return undefined
@@ -76,8 +78,10 @@ function keptIDs({ status }: GuestInterface, { live, saved }: Observed): KeptIDs
   return { instanceID, interfaceID }
 }
 
-export function isPinnedElsewhere({ spec }: GuestInterface, host: HostIdentity): boolean {
-  return spec.hostName !== undefined && spec.hostName !== host.name
+/** The host that it is to be on, where that is another one: in a cluster the controller says so, pins included. */
+export function otherHost({ spec, status }: GuestInterface, { binding, host }: Context): string | undefined {
+  const wanted = binding === 'controller' ? status?.nextHostName : spec.hostName
+  return wanted === host.name ? undefined : wanted
 }
 
 export function sayGuestNotFound({ resource, report }: Work): void {

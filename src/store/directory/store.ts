@@ -8,7 +8,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import type { Key, Rejection, Resources, Store, StoredKind } from '../store.ts'
+import type { Key, Rejection, Resources, Store, StoredKind, StoreLog } from '../store.ts'
 import { accept } from './accept.ts'
 import type { Claim } from './claims.ts'
 import { checkDirectories } from './directories.ts'
@@ -27,12 +27,6 @@ const firstLookMs = 50
 
 /** What of these is on the host has to be let go before they are forgotten. */
 const leavesSomethingOnHost: ReadonlySet<StoredKind> = new Set(['GuestInterface', 'Network'])
-
-/** What the store has to tell beside objects: a pino logger will do. */
-export interface StoreLog {
-  warn(fields: object, message: string): void
-  error(fields: object, message: string): void
-}
 
 interface Entry {
   key: Key
@@ -56,13 +50,13 @@ export interface DirectoryStoreOptions {
   manifests: string
   /** State directory; made when it isn't there. Of this store alone. */
   state: string
-  log: StoreLog
+  log: Pick<StoreLog, 'warn' | 'error'>
 }
 
 export class DirectoryStore implements Store {
   readonly #manifests: Manifests
   readonly #state: StateDirectory
-  readonly #log: StoreLog
+  readonly #log: DirectoryStoreOptions['log']
   readonly #entries = new Map<string, Entry>()
   readonly #told = new Set<string>()
   #stateProblems: Problem[] = []

@@ -1,0 +1,132 @@
+/**
+ * Where the API server is and who we are there, from a kubeconfig file or from what a pod is given.
+ *
+ * Of client-node only the readers of kubeconfig entries and exec plugins are imported, by their files: its index and
+ * whatever imports its generated models cost an agent 75 MiB (docs/decisions/0012-api-client.md).
+ */
+import { readFile } from 'node:fs/promises'
+import { dirname, resolve } from 'node:path'
+import {
+  type Cluster,
+  newClusters,
+  newContexts,
+  newUsers,
+  type User,
+} from '@kubernetes/client-node/dist/config_types.js'
+import { ExecAuth } from '@kubernetes/client-node/dist/exec_auth.js'
+import { parse } from 'yaml'
+
+/** What a connection and a request need. */
+export interface Credentials {
+  tls: {
+    ca?: Buffer
+    cert?: string | Buffer
+    key?: string | Buffer
+    rejectUnauthorized?: boolean
+    servername?: string
+  }
+  headers: Record<string, string>
+}
+
+export interface Access {
+  /** http(s)://HOST:PORT, without a path at its end. */
+  server: string
+  /** As they are now: files are read and plugins asked anew each time. */
+  credentials(): Promise<Credentials>
+}
+
+const serviceAccount = '/var/run/secrets/kubernetes.io/serviceaccount'
+
+/** The access that a pod has by its ServiceAccount. Throws outside of a pod. */
+export async function accessInCluster(env = process.env, directory = serviceAccount): Promise<Access> {
+  const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port } = env
+  if (!host || !port) {
+    throw new Error(
+      'this is no pod of a cluster: KUBERNETES_SERVICE_HOST and KUBERNETES_SERVICE_PORT are not set. Give --kubeconfig FILE',
+    )
+  }
+  const access: Access = {
+    server: `https://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    credentials: async () => ({
+      tls: { ca: await readFile(`${directory}/ca.crt`) },
+      headers: bearer(await readFile(`${directory}/token`, 'utf8')),
+    }),
+  }
+  await access.credentials()
+  return access
+}
+
+/** The access that the current context of a kubeconfig file gives. Throws, naming the file, where it cannot be used. */
+export async function accessFromFile(file: string): Promise<Access> {
+  try {
+    const access = readKubeconfig(await readFile(file, 'utf8'), dirname(resolve(file)))
+    await access.credentials()
+    return access
+  } catch (error) {
+    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+  }
+}
+
+/** `directory`: what paths in it are relative to. */
+export function readKubeconfig(text: string, directory: string): Access {
+  const config = parse(text)
+  if (typeof config !== 'object' || config === null) throw new Error('is not a kubeconfig')
+  const current = config['current-context']
+  const context = newContexts(config.contexts).find(({ name }) => name === current)
+  if (!context)
+    throw new Error(`has no context ${JSON.stringify(current ?? '')}, which current-context names`)
+  const cluster = newClusters(config.clusters).find(({ name }) => name === context.cluster)
+  if (!cluster) throw new Error(`has no cluster ${JSON.stringify(context.cluster)}`)
+  // client-node knows no tokenFile.
+  const tokenFiles = new Map<string, string | undefined>()
+  for (const { name, user } of config.users ?? []) tokenFiles.set(name, user?.tokenFile)
+  const user = newUsers(config.users).find(({ name }) => name === context.user)
+  if (!user) throw new Error(`has no user ${JSON.stringify(context.user)}`)
+  refuseUnsupported(cluster, user)
+  const at = (path: string | undefined) => (path ? resolve(directory, path) : undefined)
+  const exec = new ExecAuth()
+  return {
+    server: cluster.server,
+    async credentials() {
+      const plugin: { headers?: Record<string, string>; cert?: string; key?: string } = {}
+      if (user.exec) await exec.applyAuthentication(user, plugin)
+      const token = user.token ?? (await fileOr(at(tokenFiles.get(user.name))))?.toString()
+      return {
+        tls: {
+          ca: await fileOr(at(cluster.caFile), cluster.caData),
+          cert: plugin.cert ?? (await fileOr(at(user.certFile), user.certData)),
+          key: plugin.key ?? (await fileOr(at(user.keyFile), user.keyData)),
+          ...(cluster.skipTLSVerify && { rejectUnauthorized: false }),
+          ...(cluster.tlsServerName && { servername: cluster.tlsServerName }),
+        },
+        headers: {
+          ...plugin.headers,
+          ...(token && bearer(token)),
+          ...(user.impersonateUser && { 'Impersonate-User': user.impersonateUser }),
+        },
+      }
+    },
+  }
+}
+
+function refuseUnsupported(cluster: Cluster, user: User): void {
+  const refused = [
+    cluster.proxyUrl && 'proxy-url',
+    user.authProvider && 'auth-provider',
+    (user.username || user.password) && 'username and password',
+  ].filter(Boolean)
+  if (refused.length > 0) {
+    throw new Error(
+      `has ${refused.join(' and ')}, which cannot be used here: use a token, a certificate or exec`,
+    )
+  }
+}
+
+async function fileOr(path: string | undefined, base64?: string): Promise<Buffer | undefined> {
+  if (path) return readFile(path)
+  return base64 ? Buffer.from(base64, 'base64') : undefined
+}
+
+function bearer(token: string): Record<string, string> {
+  return { Authorization: `Bearer ${token.trim()}` }
+}

@@ -1,0 +1,181 @@
+/**
+ * The objects of one kind as they were last known, each as the newest that anybody told of it: the watch, or the answer to a
+ * write of ours. A change that others made is told by its key; an echo of our own write is not.
+ *
+ * What must stay true: an object that holds something on this host does not vanish before it is released. It may be gone
+ * from the server, or from the host's selection; then it stays as one that is going.
+ */
+import { isDeepStrictEqual } from 'node:util'
+import type { AnyResource } from '../../api/kinds.ts'
+import type { Key } from '../store.ts'
+import type { Picture } from './reflector.ts'
+import { agentsPart, controllersPart, isKeptByServer } from './status-fields.ts'
+
+export interface KnownObject {
+  object: AnyResource
+  /** resourceVersion of the last change that somebody else made. */
+  othersVersion: string
+  /** The server has it no more, or no more for this host: what becomes of its status concerns nobody. */
+  going: boolean
+  /** One of the same name that came after it, and waits until it is released. */
+  successor?: AnyResource
+  /** Our part of the status that is on its way to the server. */
+  writing?: object
+}
+
+export interface KnownObjectsOptions {
+  /** Somebody else changed it. */
+  changed(key: Key): void
+  /** It is no longer among those that are listed or watched; it stands until `vanish` or `put` says what became of it. */
+  missing(key: Key, object: AnyResource): void
+}
+
+export class KnownObjects implements Picture {
+  readonly #options: KnownObjectsOptions
+  readonly #known = new Map<string, KnownObject>()
+
+  constructor(options: KnownObjectsOptions) {
+    this.#options = options
+  }
+
+  get(key: Key): KnownObject | undefined {
+    return this.#known.get(idOf(key))
+  }
+
+  objects(): AnyResource[] {
+    return [...this.#known.values()].map(({ object }) => object)
+  }
+
+  replace(objects: AnyResource[]): void {
+    const listed = new Set(objects.map((object) => idOf(keyOf(object))))
+    for (const object of objects) this.put(object)
+    for (const [id, { object, going }] of this.#known) {
+      if (!listed.has(id) && !going) this.#options.missing(keyOf(object), object)
+    }
+  }
+
+  put(received: AnyResource): void {
+    const key = keyOf(received)
+    const id = idOf(key)
+    const object = trimmed(received)
+    const known = this.#known.get(id)
+    if (known === undefined) {
+      this.#known.set(id, first(object))
+      this.#options.changed(key)
+    } else if (known.object.metadata.uid !== object.metadata.uid) {
+      known.successor = object
+      // Its end was not seen; the new one takes its name over only when what it held is let go.
+      this.vanish(key, known.object)
+    } else if (isNewer(object, known.object)) {
+      this.#renew(known, object)
+    }
+  }
+
+  remove(received: AnyResource): void {
+    const key = keyOf(received)
+    const known = this.#known.get(idOf(key))
+    if (known?.object.metadata.uid === received.metadata.uid) this.#options.missing(key, known!.object)
+  }
+
+  /** `object` is what it was, changed so that whoever holds something for it lets it go; it is forgotten if nobody does. */
+  vanish(key: Key, object: AnyResource): void {
+    const known = this.#known.get(idOf(key))
+    if (known === undefined) return
+    if (holdsNothing(known.object)) {
+      this.release(key)
+      return
+    }
+    const deletionTimestamp = object.metadata.deletionTimestamp ?? new Date().toISOString()
+    known.object = { ...object, metadata: { ...object.metadata, deletionTimestamp } } as AnyResource
+    known.going = true
+    this.#options.changed(key)
+  }
+
+  /** Nothing of it is left on this host. */
+  release(key: Key): void {
+    const id = idOf(key)
+    const successor = this.#known.get(id)?.successor
+    if (successor) this.#known.set(id, first(successor))
+    else this.#known.delete(id)
+    this.#options.changed(key)
+  }
+
+  /** A status that only this host has of it. */
+  setStatus(key: Key, status: object): void {
+    const known = this.#known.get(idOf(key))
+    if (known) known.object = { ...known.object, status } as AnyResource
+  }
+
+  /** What the server answered to a write of ours. */
+  written(received: AnyResource): void {
+    const known = this.#known.get(idOf(keyOf(received)))
+    const object = trimmed(received)
+    if (known && known.object.metadata.uid === object.metadata.uid && isNewer(object, known.object)) {
+      this.#renew(known, object)
+    }
+  }
+
+  #renew(known: KnownObject, object: AnyResource): void {
+    const before = known.object
+    known.going = false
+    if (isKeptByServer(object.kind)) known.object = object
+    else known.object = { ...object, status: statusOf(before) } as AnyResource
+    if (!isChangedByOthers(before, object, known.writing)) return
+    known.othersVersion = object.metadata.resourceVersion ?? ''
+    this.#options.changed(keyOf(object))
+  }
+}
+
+function first(object: AnyResource): KnownObject {
+  const own = isKeptByServer(object.kind) ? object : ({ ...object, status: undefined } as AnyResource)
+  return { object: own, othersVersion: object.metadata.resourceVersion ?? '', going: false }
+}
+
+/** Whether more differs than what a write of ours changes. */
+function isChangedByOthers(before: AnyResource, after: AnyResource, writing: object | undefined): boolean {
+  const [old, now] = [statusOf(before), statusOf(after)]
+  if (!isDeepStrictEqual(essence(before), essence(after))) return true
+  if (!isKeptByServer(after.kind)) return false
+  if (!isDeepStrictEqual(controllersPart(old), controllersPart(now))) return true
+  const ours = agentsPart(now)
+  return !isDeepStrictEqual(agentsPart(old), ours) && !isDeepStrictEqual(writing, ours)
+}
+
+function essence({ metadata: { resourceVersion: _, ...metadata }, spec }: AnyResource): object {
+  return { metadata, spec }
+}
+
+/** By the port that status records, or for a Network by whatever this host has said of it. */
+function holdsNothing(object: AnyResource): boolean {
+  if (object.kind === 'GuestInterface') return object.status?.port === undefined
+  return object.kind !== 'Network' || object.status?.conditions === undefined
+}
+
+function statusOf(object: AnyResource): object | undefined {
+  return 'status' in object ? object.status : undefined
+}
+
+/** Without what only the server uses, and is large: half of an object's memory. */
+function trimmed(received: AnyResource): AnyResource {
+  const { managedFields: _, ...metadata } = received.metadata as AnyResource['metadata'] & {
+    managedFields?: unknown
+  }
+  return { ...received, metadata } as AnyResource
+}
+
+/** Versions of one object are numbers that grow: etcd's revisions, and since Kubernetes 1.35 promised. */
+export function isLater(version: string | undefined, than: string | undefined): boolean {
+  return BigInt(version ?? 0) > BigInt(than ?? 0)
+}
+
+function isNewer(object: AnyResource, than: AnyResource): boolean {
+  return isLater(object.metadata.resourceVersion, than.metadata.resourceVersion)
+}
+
+export function keyOf({ kind, metadata: { namespace, name } }: AnyResource): Key {
+  return { kind, ...(namespace !== undefined && { namespace }), name }
+}
+
+function idOf({ namespace, name }: Key): string {
+  return `${namespace ?? ''}/${name}`
+}

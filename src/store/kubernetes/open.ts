@@ -1,0 +1,16 @@
+/** The store of a cluster, by the access that there is to it. */
+import type { StoreLog } from '../store.ts'
+import { accessFromFile, accessInCluster } from './access.ts'
+import { ApiClient } from './api-client.ts'
+import { KubernetesStore } from './store.ts'
+
+/**
+ * `kubeconfig`: a file; absent: the ServiceAccount of the pod in which this runs. Rejects where that gives no access. Returns
+ * what makes the store, which waits in its `start` for an API server that doesn't answer yet.
+ */
+export async function kubernetesStores(
+  kubeconfig: string | undefined,
+): Promise<(hostName: string, log: StoreLog) => KubernetesStore> {
+  const access = await (kubeconfig === undefined ? accessInCluster() : accessFromFile(kubeconfig))
+  return (hostName, log) => new KubernetesStore({ client: new ApiClient(access), hostName, log })
+}

@@ -1,0 +1,252 @@
+/** A Store on a Kubernetes API server, for the agent of one host. */
+import { setTimeout as delay } from 'node:timers/promises'
+import { isDeepStrictEqual } from 'node:util'
+import type { Condition } from '../../api/conditions.ts'
+import type { AnyResource } from '../../api/kinds.ts'
+import { apiVersion } from '../../api/resource.ts'
+import { backOffMs } from '../../reconcile/back-off.ts'
+import type { StoreLog } from '../store.ts'
+import {
+  type Key,
+  type Rejection,
+  type Resources,
+  StaleObject,
+  type Store,
+  type StoredKind,
+} from '../store.ts'
+import type { ApiClient } from './api-client.ts'
+import { isConflict, isNotFound } from './api-error.ts'
+import { EventWriter, transition } from './events.ts'
+import { isLater, type KnownObject, KnownObjects } from './known-objects.ts'
+import { Reflector, type ReflectorTiming } from './reflector.ts'
+import { collectionPath, objectPath } from './resource-path.ts'
+import { agentsPart, isKeptByServer } from './status-fields.ts'
+
+/** On all hosts: an interface that moves goes from one agent to the other without a conflict. */
+const fieldManager = 'patchbay-agent'
+
+/** GuestGrants are not among them: the controller has checked them before it binds an interface to this host. */
+const watched = ['GuestInterface', 'Network', 'PortGroup', 'Host'] as const satisfies readonly StoredKind[]
+type WatchedKind = (typeof watched)[number]
+
+export interface KubernetesStoreOptions {
+  client: ApiClient
+  hostName: string
+  log: StoreLog
+  timing?: Partial<ReflectorTiming>
+}
+
+export class KubernetesStore implements Store {
+  readonly #client: ApiClient
+  readonly #hostName: string
+  readonly #log: StoreLog
+  readonly #timing: Partial<ReflectorTiming>
+  readonly #known: Record<WatchedKind, KnownObjects>
+  readonly #events: EventWriter
+  /** Keys whose status could not be written, by their names: woken when the server answers again. */
+  readonly #unwritten = new Map<string, Key>()
+  /** GuestInterfaces that are being asked for, after they left the watch. */
+  readonly #asking = new Set<string>()
+  #ending: AbortSignal = AbortSignal.abort()
+  #wake: (key: Key) => void = () => {}
+
+  constructor({ client, hostName, log, timing = {} }: KubernetesStoreOptions) {
+    this.#client = client
+    this.#hostName = hostName
+    this.#log = log
+    this.#timing = timing
+    this.#events = new EventWriter(client, hostName, log)
+    const known = () =>
+      new KnownObjects({
+        changed: (key) => this.#wake(key),
+        missing: (key, object) => this.#missing(key, object),
+      })
+    this.#known = { GuestInterface: known(), Network: known(), PortGroup: known(), Host: known() }
+  }
+
+  /** Waits for an API server that isn't there yet. */
+  async start(wake: (key: Key) => void, signal: AbortSignal): Promise<void> {
+    this.#ending = signal
+    const selectors: Partial<Record<WatchedKind, string>> = {
+      GuestInterface: `status.hostName=${this.#hostName}`,
+      Host: `metadata.name=${this.#hostName}`,
+    }
+    const reflectors = watched.map(
+      (kind) =>
+        new Reflector({
+          client: this.#client,
+          path: collectionPath(kind),
+          ...(selectors[kind] && { fieldSelector: selectors[kind] }),
+          picture: this.#known[kind],
+          log: this.#log,
+          timing: this.#timing,
+          onRecovered: () => this.#recovered(),
+        }),
+    )
+    const running = Promise.all(reflectors.map((reflector) => reflector.run(signal)))
+    void running.then(() => this.#client.close())
+    await Promise.race([Promise.all(reflectors.map(({ complete }) => complete)), running])
+    this.#wake = wake
+  }
+
+  get<K extends StoredKind>(kind: K, name: string, namespace?: string): Resources[K] | undefined {
+    return this.#find({ kind, name, namespace })?.object as Resources[K] | undefined
+  }
+
+  list<K extends StoredKind>(kind: K): Resources[K][] {
+    return (this.#kind(kind)?.objects() ?? []) as Resources[K][]
+  }
+
+  /** The API server lets no object in that isn't valid. */
+  rejection(): Rejection | undefined {
+    return undefined
+  }
+
+  problems(): { message: string }[] {
+    return []
+  }
+
+  /** Acknowledged by the API server on return, which survives a power cut where its etcd does. */
+  async writeStatus<K extends StoredKind>(
+    key: Key & { kind: K },
+    status: NonNullable<Resources[K]['status']>,
+    _durable?: boolean,
+    gathered?: string,
+  ): Promise<void> {
+    const known = this.#find(key)
+    if (known === undefined) {
+      // The controller makes the Host; it is written once it is there.
+      if (key.kind === 'Host') return
+      throw new Error(`${objectPath(key)} is not there any more: its status was not written`)
+    }
+    if (!isKeptByServer(key.kind) || known.going) {
+      this.#kind(key.kind)?.setStatus(key, JSON.parse(JSON.stringify(status)))
+      return
+    }
+    await this.#apply(key, known, agentsPart(status), gathered)
+  }
+
+  /** The port is free. The object itself goes when the controller takes its finalizer away. */
+  async release(key: Key): Promise<void> {
+    const known = this.#find(key)
+    if (known === undefined) return
+    if (key.kind === 'GuestInterface' && !known.going) {
+      const { port: _, waitingSince: __, ...rest } = agentsPart(statusOf(known.object))
+      await this.#apply(key, known, rest)
+    } else if (known.going) {
+      this.#kind(key.kind)?.release(key)
+    } else {
+      // This host's inventory no longer lists it: all that the controller waits for.
+      this.#kind(key.kind)?.setStatus(key, {})
+    }
+  }
+
+  async #apply(
+    key: Key,
+    known: KnownObject,
+    wanted: Record<string, unknown>,
+    gathered?: string,
+  ): Promise<void> {
+    const { object, othersVersion } = known
+    const before = agentsPart(statusOf(object))
+    if (isDeepStrictEqual(wanted, before)) return
+    const setsPort = wanted.port !== undefined && !isDeepStrictEqual(wanted.port, before.port)
+    const { name, namespace, uid, resourceVersion } = object.metadata
+    if (setsPort && gathered !== undefined && isLater(othersVersion, gathered))
+      throw new StaleObject(objectPath(key))
+    const body = {
+      apiVersion,
+      kind: key.kind,
+      // With its uid: never another one of the same name.
+      metadata: { name, namespace, uid, ...(setsPort && { resourceVersion }) },
+      status: wanted,
+    }
+    known.writing = wanted
+    try {
+      const written = await this.#client.json<AnyResource>({
+        method: 'PATCH',
+        path: `${objectPath(key)}/status`,
+        // What the controller said of an interface before it was bound is ours from then on: force.
+        query: { fieldManager, force: 'true' },
+        contentType: 'application/apply-patch+yaml',
+        body,
+      })
+      this.#kind(key.kind)?.written(written)
+    } catch (error) {
+      this.#unwritten.set(objectPath(key), key)
+      if (isConflict(error)) throw new StaleObject(objectPath(key), { cause: error })
+      throw error
+    } finally {
+      known.writing = undefined
+    }
+    this.#unwritten.delete(objectPath(key))
+    const told = transition(conditionsIn(before), conditionsIn(wanted))
+    if (told) this.#events.tell(object, told)
+  }
+
+  /** Only GuestInterfaces are selected by what changes: one that leaves the watch may be gone, or have moved. */
+  #missing(key: Key, object: AnyResource): void {
+    if (key.kind !== 'GuestInterface') this.#kind(key.kind)?.vanish(key, object)
+    else void this.#ask(key)
+  }
+
+  async #ask(key: Key): Promise<void> {
+    const path = objectPath(key)
+    if (this.#asking.has(path)) return
+    this.#asking.add(path)
+    try {
+      for (let failures = 1; !this.#ending.aborted; failures++) {
+        const answer = await this.#fetch(path)
+        if (answer !== 'unknown') return this.#settle(key, answer)
+        await delay(backOffMs(failures), undefined, { signal: this.#ending }).catch(() => {})
+      }
+    } finally {
+      this.#asking.delete(path)
+    }
+  }
+
+  async #fetch(path: string): Promise<AnyResource | 'gone' | 'unknown'> {
+    try {
+      return await this.#client.json<AnyResource>({ method: 'GET', path, signal: this.#ending })
+    } catch (error) {
+      return isNotFound(error) ? 'gone' : 'unknown'
+    }
+  }
+
+  #settle(key: Key, answer: AnyResource | 'gone'): void {
+    const picture = this.#known.GuestInterface
+    const object = picture.get(key)?.object
+    if (object?.kind !== 'GuestInterface') return
+    if (answer !== 'gone' && isOn(this.#hostName, answer)) picture.put(answer)
+    else if (answer === 'gone' || answer.metadata.uid !== object.metadata.uid) picture.vanish(key, object)
+    // It lives on elsewhere: also one that is to be retained must go from here.
+    else picture.vanish(key, { ...object, spec: { ...object.spec, deletionPolicy: 'Detach' } })
+  }
+
+  #recovered(): void {
+    this.#log.info({ unwritten: this.#unwritten.size }, 'follows the API server again')
+    const keys = [...this.#unwritten.values()]
+    this.#unwritten.clear()
+    for (const key of keys) this.#wake(key)
+  }
+
+  #find(key: Key): KnownObject | undefined {
+    return this.#kind(key.kind)?.get(key)
+  }
+
+  #kind(kind: StoredKind): KnownObjects | undefined {
+    return kind === 'GuestGrant' ? undefined : this.#known[kind]
+  }
+}
+
+function isOn(hostName: string, object: AnyResource): boolean {
+  return object.kind === 'GuestInterface' && object.status?.hostName === hostName
+}
+
+function statusOf(object: AnyResource): object | undefined {
+  return 'status' in object ? object.status : undefined
+}
+
+function conditionsIn(status: Record<string, unknown>): Condition[] | undefined {
+  return status.conditions as Condition[] | undefined
+}

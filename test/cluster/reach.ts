@@ -1,0 +1,70 @@
+/**
+ * Lets a lab host reach an address of the machine's loopback, such as a cluster's API server, at the same address: a host's
+ * network has nothing but what its test makes.
+ */
+import { fork } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, type Server, type Socket } from 'node:net'
+import path from 'node:path'
+import type { LabHost } from '../lab/host.ts'
+
+export interface Reach {
+  /** From now on what is sent is lost, in both directions and without a word: as behind a cable that was cut. */
+  cut(): void
+  /** New connections work again; those that were cut stay as they are. */
+  mend(): void
+  close(): void
+}
+
+/** `url`: an address and a port of the machine's loopback. */
+export async function reachFrom(host: LabHost, url: string): Promise<Reach> {
+  const { hostname, port } = new URL(url)
+  const server = await listenIn(host, hostname, Number(port))
+  const sockets = new Set<Socket>()
+  let isCut = false
+  server.on('connection', (near: Socket) => {
+    sockets.add(near)
+    if (isCut) {
+      near.pause()
+      return
+    }
+    const far = connect(Number(port), hostname)
+    sockets.add(far)
+    for (const [from, to] of [
+      [near, far],
+      [far, near],
+    ] as const) {
+      from.pipe(to)
+      from.on('error', () => to.destroy())
+      from.on('close', () => {
+        sockets.delete(from)
+        to.destroy()
+      })
+    }
+  })
+  server.unref()
+  return {
+    cut() {
+      isCut = true
+      for (const socket of sockets) socket.unpipe().pause()
+    },
+    mend() {
+      isCut = false
+    },
+    close() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
+  }
+}
+
+/** A socket belongs to the network in which it was made, whoever has it: a child makes it there and hands it over. */
+async function listenIn(host: LabHost, address: string, port: number): Promise<Server> {
+  const child = fork(path.join(import.meta.dirname, 'listen.ts'), [address, String(port)], {
+    execPath: 'nsenter',
+    execArgv: ['-t', String(host.pid), '-n', '--', process.execPath],
+  })
+  const [, server] = (await once(child, 'message')) as [string, Server]
+  child.disconnect()
+  return server
+}
