@@ -1,7 +1,7 @@
 /** The shortest list of live updates by which libvirt makes one definition of a network another. */
 import type { Ip } from '../../../api/network-addresses.ts'
 import { normalForm } from '../canonical.ts'
-import type { NetworkDefinition } from '../definition.ts'
+import { isMadeByLibvirt, type NetworkDefinition } from '../definition.ts'
 import type { NetworkChange, NetworkPlan, RestartReason, Section, SectionEntry } from './change.ts'
 import { planDhcpHosts } from './dhcp-hosts.ts'
 import { type DhcpRange, planDhcpRanges } from './dhcp-ranges.ts'
@@ -43,7 +43,12 @@ export function planNetwork(
   const plan = new Collector(placed, restartRequired)
 
   const [forward, nextForward] = [before.settings.forward, after.settings.forward]
-  if (!restartRequired.some(({ field }) => /^forward\.(mode|pf|addresses)$/.test(field))) {
+  // libvirt takes no device beside the bridge of mode bridge.
+  const beside =
+    forward?.mode === 'bridge'
+      ? /^(forward\.(mode|pf|addresses)|bridge\.name)$/
+      : /^forward\.(mode|pf|addresses)$/
+  if (!restartRequired.some(({ field }) => beside.test(field))) {
     const [left, right] = [forward?.interfaces ?? [], nextForward?.interfaces ?? []]
     plan.add('forward-interface', 'forward.interfaces', left, right, planForwardInterfaces(left, right))
   }
@@ -69,11 +74,14 @@ export function planNetwork(
 }
 
 function asLibvirtChose(to: NetworkDefinition, from: NetworkDefinition): NetworkDefinition {
-  const { mac, bridge } = from.settings
-  const name = to.settings.bridge?.name ?? bridge?.name
   const settings = { ...to.settings }
-  if (settings.mac === undefined && mac !== undefined) settings.mac = mac
-  if (name !== undefined) settings.bridge = { ...settings.bridge, name }
+  // The bridge of another network is somebody's choice.
+  if (isMadeByLibvirt(from.settings) && isMadeByLibvirt(settings)) {
+    const { mac, bridge } = from.settings
+    const name = settings.bridge?.name ?? bridge?.name
+    if (settings.mac === undefined && mac !== undefined) settings.mac = mac
+    if (name !== undefined) settings.bridge = { ...settings.bridge, name }
+  }
   const uuid = to.uuid ?? from.uuid
   return { ...to, ...(uuid !== undefined && { uuid }), settings }
 }

@@ -348,6 +348,14 @@ describe('what needs a restart', () => {
     ).toEqual([])
   })
 
+  test('an existing bridge is nothing that libvirt chose, and no devices are taken beside it', () => {
+    const forward = { mode: 'bridge' as const }
+    const bridged = network({ forward, bridge: { name: 'br0' } })
+    const devices = network({ forward: { ...forward, interfaces: [{ dev: 'eth0' }] } })
+    expect(plan(bridged, devices)).toEqual(['restart bridge.name: br0 -> '])
+    expect(plan(devices, bridged)).toEqual(['restart bridge.name:  -> br0'])
+  })
+
   test('every reason is given, and the updates that are possible all the same', () => {
     const to = { ...base, mtu: 9000, domain: { name: 'x' }, dns: { txts: [{ name: 'a', value: '1' }] } }
     expect(plan(network(base), network(to))).toEqual([
