@@ -255,7 +255,7 @@ async function planned(
 ): Promise<{ xml: string; updates: NetworkChange[] }> {
   const ref = (await client.networkByName(wanted.metadata.name))!
   const xml = await client.networkXML(ref, { inactive: true })
-  const { updates } = planNetwork(parseNetwork(xml), wantedOf(wanted), { live: true, canModifyDns: false })
+  const { updates } = planNetwork(parseNetwork(xml), wantedOf(wanted), { live: true })
   return { xml, updates: updates.filter(({ section }) => section === 'ip-dhcp-host') }
 }
 

@@ -148,7 +148,7 @@ class Reading {
 /** Whether the running network is another one than its saved definition says. One that cannot be read is told elsewhere. */
 function isOther(live: string, saved: string): boolean {
   try {
-    const plan = planNetwork(parseNetwork(live), parseNetwork(saved), { live: true, canModifyDns: false })
+    const plan = planNetwork(parseNetwork(live), parseNetwork(saved), { live: true })
     return plan.updates.length + plan.restartRequired.length > 0
   } catch {
     return false

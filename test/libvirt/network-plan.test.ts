@@ -81,7 +81,7 @@ function open({ settings, ...rest }: NetworkDefinition): NetworkDefinition {
   return { ...rest, settings: isPool ? settings : { ...settings, forward: { mode: 'open' } } }
 }
 
-const options = (scope: Scope) => ({ live: scope === 'live', canModifyDns: false })
+const options = (scope: Scope) => ({ live: scope === 'live' })
 
 /** Files that libvirt has written for dnsmasq, in lines whose order means nothing here. */
 async function dnsmasqFiles(): Promise<Record<string, string[]>> {

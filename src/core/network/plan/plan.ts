@@ -18,8 +18,6 @@ import { isInPhases, phases, type Step } from './step.ts'
 export interface NetworkPlanOptions {
   /** The updates are for a running network: dnsmasq has to follow. */
   live: boolean
-  /** This libvirt modifies DNS hosts and TXT records in place; 9.0 refuses with error 84. */
-  canModifyDns: boolean
 }
 
 /**
@@ -31,7 +29,7 @@ export interface NetworkPlanOptions {
 export function planNetwork(
   from: NetworkDefinition,
   to: NetworkDefinition,
-  { live, canModifyDns }: NetworkPlanOptions,
+  { live }: NetworkPlanOptions,
 ): NetworkPlan {
   const before = normalForm(from)
   const after = asLibvirtChose(normalForm(to), before)
@@ -59,7 +57,7 @@ export function planNetwork(
     after.portGroups,
     planPortGroups(before.portGroups, after.portGroups),
   )
-  planDns(plan, before, after, canModifyDns)
+  planDns(plan, before, after)
   planIps(plan, before, after)
 
   const ips = before.settings.ips ?? []
@@ -118,13 +116,13 @@ class Collector {
 }
 
 /** A DNS server that is switched on or off takes its records along. */
-function planDns(plan: Collector, from: NetworkDefinition, to: NetworkDefinition, canModify: boolean): void {
+function planDns(plan: Collector, from: NetworkDefinition, to: NetworkDefinition): void {
   const [left, right] = [from.settings.dns ?? {}, to.settings.dns ?? {}]
   if (left.enable !== right.enable) return
   const [hosts, txts, srvs] = [left.hosts ?? [], left.txts ?? [], left.srvs ?? []]
   const wanted = { hosts: right.hosts ?? [], txts: right.txts ?? [], srvs: right.srvs ?? [] }
-  plan.add('dns-host', 'dns.hosts', hosts, wanted.hosts, planDnsHosts(hosts, wanted.hosts, canModify))
-  plan.add('dns-txt', 'dns.txts', txts, wanted.txts, planDnsTxts(txts, wanted.txts, canModify))
+  plan.add('dns-host', 'dns.hosts', hosts, wanted.hosts, planDnsHosts(hosts, wanted.hosts))
+  plan.add('dns-txt', 'dns.txts', txts, wanted.txts, planDnsTxts(txts, wanted.txts))
   plan.add('dns-srv', 'dns.srvs', srvs, wanted.srvs, planDnsSrvs(srvs, wanted.srvs))
 }
 

@@ -32,7 +32,6 @@ function planned(
 ) {
   const { verdict, steps, differences } = planNetworkSteps(state, wanted, {
     onRestartRequired,
-    canModifyDns: false,
   })
   return {
     verdict,
@@ -135,7 +134,7 @@ describe('planNetworkSteps', () => {
     const { differences } = planNetworkSteps(
       running(definition(hosts(['a', 'b', 'c']))),
       definition(hosts(['a', 'x', 'y'])),
-      { onRestartRequired: 'Refuse', canModifyDns: false },
+      { onRestartRequired: 'Refuse' },
     )
     expect(differences.map(({ field, observed, effective }) => [field, observed, effective])).toEqual([
       ['ips[0].dhcp.hosts[10.0.0.11]', 'name=b-10.0.0 ip=10.0.0.11', 'name=x-10.0.0 ip=10.0.0.11'],
