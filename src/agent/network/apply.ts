@@ -84,7 +84,8 @@ async function start(
   libvirt: LibvirtClient,
   work: Pick<NetworkWork, 'log' | 'signal'>,
 ): Promise<void> {
-  const { signal } = work
+  // Guests are cut off until it runs again: that is waited for also when the agent is told to stop.
+  const signal = stopped ? new AbortController().signal : work.signal
   const failure = await tryToStart(ref, libvirt, signal)
   if (!failure || !observed) {
     if (failure) throw failure

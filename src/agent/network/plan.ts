@@ -31,7 +31,7 @@ export type Decision =
 const absent = { autostart: false, dnsmasqDied: false }
 
 /** Of a Network that selects this host. */
-export async function decide(context: Context, network: Network, signal: AbortSignal): Promise<Decision> {
+export async function planFor(context: Context, network: Network, signal: AbortSignal): Promise<Decision> {
   const { libvirt, host, store } = context
   const conflict = networkConflict(network, context)
   if (conflict) return { kind: 'refused', refusal: conflict }
@@ -44,7 +44,6 @@ export async function decide(context: Context, network: Network, signal: AbortSi
   const wanted = !observed || hasOwnPortGroup(observed) ? withOwnPortGroup(described) : described
   const plan = planNetworkSteps(observed?.state ?? absent, wanted, {
     onRestartRequired: network.spec.onRestartRequired ?? 'Refuse',
-    canModifyDns: false,
   })
   const starts = plan.steps.some(({ action }) => action === 'Start')
   const obstacle = starts ? await startObstacle(context, wanted, observed, signal) : undefined

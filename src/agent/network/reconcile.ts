@@ -12,10 +12,11 @@ import type { Context } from '../context.ts'
 import { UpdateRefused } from './apply.ts'
 import { accepted, checkPortGroup, selectsHost } from './check.ts'
 import { FailedRestarts } from './failed-restarts.ts'
-import { releaseLeftFirewall } from './firewall.ts'
+import { FirewallHold } from './firewall.ts'
 import { type Kept, keep, type Memory } from './keep.ts'
 import { abandoned, letGo } from './remove.ts'
 import { RestartedDnsmasqs } from './restarted-dnsmasqs.ts'
+import { PluggedBridges } from './taps.ts'
 import type { NetworkWork } from './work.ts'
 
 /** Milliseconds until it is seen whether a network that is to go is used still; not every change of a guest is an event. */
@@ -31,16 +32,17 @@ export function portGroupReconciler(context: Context): Reconcile<Key & { kind: '
 }
 
 export function networkReconciler(context: Context): Reconcile<Key & { kind: 'Network' }> {
-  const memory: Memory = { failedRestarts: new FailedRestarts(), dnsmasqs: new RestartedDnsmasqs() }
-  let released: Promise<void> | undefined
+  const memory: Memory = {
+    failedRestarts: new FailedRestarts(),
+    dnsmasqs: new RestartedDnsmasqs(),
+    pluggedBridges: new PluggedBridges(),
+    firewall: new FirewallHold(),
+  }
   return async (key, { log, signal }) => {
     const network = context.store.get('Network', key.name)
     if (!network) return done
     const work: NetworkWork = { key, network, log, signal }
-    if (isMadeByLibvirt(network.spec)) {
-      released ??= releaseLeftFirewall(work)
-      await released
-    }
+    if (isMadeByLibvirt(network.spec)) await memory.firewall.releaseLeft(work)
     const say = async (check: Check) => {
       const changed = await writeReadiness(context, key, network, check)
       // The host's inventory counts it.

@@ -44,7 +44,7 @@ async function letGoOf(name: string, context: Context, work: NetworkWork): Promi
   const users = await usersOf(name, context, work.signal)
   if (users.length > 0) {
     const bridge = observed.state.live?.settings.bridge?.name
-    if (bridge !== undefined) await putBackTaps(name, bridge, context, work)
+    if (bridge !== undefined) await putBackTaps(users, bridge, context, work)
     return {
       status: 'False',
       reason: 'NetworkInUse',
