@@ -9,7 +9,7 @@ import { inexpressible } from '../libvirt/xml/network-inexpressible.ts'
 import type { TextFile } from './manifest-files.ts'
 
 /** No manifest begins so: YAML takes no `<` for anything but text. */
-export function isXml({ text }: TextFile): boolean {
+function isXml({ text }: TextFile): boolean {
   return /^\s*</.test(text)
 }
 

@@ -11,7 +11,7 @@ import { type NetworkStep, type NetworkStepsPlan, planNetworkSteps } from '../..
 import type { Refusal } from '../../core/refusal.ts'
 import { networkNameOf, portGroupsOn } from '../../core/resolve/applicable.ts'
 import type { Context } from '../context.ts'
-import { networkConflict } from './check.ts'
+import { networkConflict } from './conflict.ts'
 import { gatherNetwork, type ObservedNetwork } from './gather.ts'
 import { restartObstacle, startObstacle } from './obstacle.ts'
 

@@ -4,9 +4,9 @@ import { planOrderedList } from './ordered-list.ts'
 import type { Step } from './step.ts'
 import { planUnorderedList } from './unordered-list.ts'
 
-export type DnsHost = SectionEntry['dns-host']
-export type DnsTxt = SectionEntry['dns-txt']
-export type DnsSrv = SectionEntry['dns-srv']
+type DnsHost = SectionEntry['dns-host']
+type DnsTxt = SectionEntry['dns-txt']
+type DnsSrv = SectionEntry['dns-srv']
 
 /** libvirt refuses to modify one (9.0: error 84). */
 export function planDnsHosts(from: readonly DnsHost[], to: readonly DnsHost[]): Step<DnsHost>[] | undefined {
