@@ -4,7 +4,7 @@ import type { NetworkState } from '../../core/network/steps.ts'
 import { dnsmasqOf } from '../../host/dnsmasq.ts'
 import type { LibvirtClient, NetworkRef } from '../../libvirt/client.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
-import { parsedNetwork } from './parsed.ts'
+import { parsedNetwork } from '../parsed-network.ts'
 
 export interface ObservedNetwork {
   ref: NetworkRef

@@ -52,13 +52,15 @@ export async function keep(
   // What makes good what was there before is done whatever else is in the way.
   const planned = hindrance ? mending(decision) : decision.plan.steps
   const untold = planned.length === 0 && live ? await dnsmasqLacks(live) : []
-  const steps = live && memory.dnsmasqs.isNew(wanted.name, untold) ? revivalSteps(live) : planned
+  const telling = memory.dnsmasqs.isNew(wanted.name, untold)
+  const steps = live && telling ? revivalSteps(live) : planned
   if (steps.length > 0) {
     await announce({ status: 'False', reason: 'NetworkChanging', message: changingText(steps, live) })
     try {
       await memory.firewall.during(steps, live, work, () =>
         apply(steps, wanted, observed, context.libvirt, work),
       )
+      if (telling) memory.dnsmasqs.remember(wanted.name, untold)
     } catch (error) {
       if (!(error instanceof RestartFailed)) throw error
       memory.failedRestarts.remember(wanted.name, wanted, error.message)

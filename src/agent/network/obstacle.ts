@@ -6,13 +6,13 @@ import { isLinuxBridge, readLink } from '../../host/link-state.ts'
 import { readLinks } from '../../host/links.ts'
 import { readRoutes } from '../../host/routes.ts'
 import type { Context } from '../context.ts'
+import type { KnownNetwork } from '../networks.ts'
 import type { ObservedNetwork } from './gather.ts'
-import type { KnownNetwork } from './known-networks.ts'
 import { leftBridge } from './leftovers.ts'
 import { usersOf, usersText } from './users.ts'
 
 export async function startObstacle(
-  { knownNetworks }: Pick<Context, 'knownNetworks'>,
+  { networks: known }: Pick<Context, 'networks'>,
   wanted: NetworkDefinition,
   observed: ObservedNetwork | undefined,
   signal: AbortSignal,
@@ -21,7 +21,7 @@ export async function startObstacle(
   const [links, routes, networks] = await Promise.all([
     readLinks(signal),
     readRoutes(signal),
-    knownNetworks.list(signal),
+    known.list(signal),
   ])
   const ownBridge =
     observed?.state.live?.settings.bridge?.name ?? (observed && leftBridge(observed, links))?.name

@@ -11,14 +11,14 @@ import type { NetworkWork } from './work.ts'
 
 /** Names of the libvirt networks that are marked for this object, but for the one that it is to have, and those that another one claims by now. */
 export async function abandoned(
-  { knownNetworks, host, store }: Pick<Context, 'knownNetworks' | 'host' | 'store'>,
+  { networks, host, store }: Pick<Context, 'networks' | 'host' | 'store'>,
   { network, signal }: NetworkWork,
   wanted?: string,
 ): Promise<string[]> {
   const others = store
     .list('Network')
     .filter(({ metadata }) => metadata.name !== network.metadata.name && !metadata.deletionTimestamp)
-  const known = await knownNetworks.list(signal)
+  const known = await networks.list(signal)
   return known.flatMap(({ ref: { name }, owner }) =>
     owner === network.metadata.name && name !== wanted && networksOn(name, host, others).length === 0
       ? [name]
