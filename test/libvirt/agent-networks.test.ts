@@ -369,6 +369,22 @@ it('a restart is refused with every reason and nothing touched; asked for, it le
   await host.virsh('undefine', 'vm1')
 })
 
+it('a bridge that somebody removed is made again, with its guests plugged in', async () => {
+  await agent.apply(lan(7))
+  await isUp('lan7')
+  const nic = `<interface type='network'><mac address='52:54:00:00:00:79'/><source network='lan7'/><model type='virtio'/></interface>`
+  await startGuest(host, { name: 'cut', interfaces: [nic] })
+  const tap = await deviceOf(host, 'cut', '52:54:00:00:00:79')
+  const master = () => host.run(`basename $(readlink /sys/class/net/${tap}/master)`).catch(() => 'none')
+  expect(await master()).toBe('lab7')
+  await host.run('ip link delete lab7')
+  await expect.poll(master).toBe('lab7')
+  await isUp('lan7')
+  expect(await host.run('ip -br address show lab7')).toContain('10.7.0.1/24')
+  await host.run('virsh -q destroy cut; virsh -q undefine cut')
+  await gone(lan(7))
+})
+
 it('a dnsmasq that has died is started again', async () => {
   await agent.apply(lan(7))
   await isUp('lan7')

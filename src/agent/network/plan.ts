@@ -28,7 +28,7 @@ export type Decision =
       obstacle?: Refusal
     }
 
-const absent = { autostart: false, dnsmasqDied: false }
+const absent = { autostart: false, dnsmasqDied: false, bridgeGone: false }
 
 /** Of a Network that selects this host. */
 export async function planFor(context: Context, network: Network, signal: AbortSignal): Promise<Decision> {

@@ -26,6 +26,8 @@ export interface NetworkState {
   live?: NetworkDefinition
   autostart: boolean
   dnsmasqDied: boolean
+  /** Somebody removed the bridge of a network that libvirt believes to run: its guests are cut off. */
+  bridgeGone: boolean
 }
 
 export interface NetworkStepsPlan {
@@ -40,7 +42,7 @@ export interface NetworkPolicy {
 
 /**
  * All or nothing: with a difference that takes a restart and `Refuse` nothing of it is a step. A dnsmasq that died is started again
- * whatever differs.
+ * whatever differs, and a network whose bridge is gone is restarted: nobody is left to be disturbed.
  */
 export function planNetworkSteps(
   state: NetworkState,
@@ -51,6 +53,7 @@ export function planNetworkSteps(
   const saving = planSaving(state, wanted)
   if (!live) return planStart(saving)
   const updating = planNetwork(live, wanted, { live: true })
+  if (state.bridgeGone) return planRestart(live, updating, saving)
   const reviving = state.dnsmasqDied ? revival(live).map(toStep) : []
   if (updating.restartRequired.length === 0) return planUpdates(live, updating.updates, reviving, saving)
   return onRestartRequired === 'Restart'

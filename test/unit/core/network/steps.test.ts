@@ -21,9 +21,10 @@ const running = (one: NetworkDefinition, saved = one, more: Partial<NetworkState
   live: one,
   autostart: true,
   dnsmasqDied: false,
+  bridgeGone: false,
   ...more,
 })
-const off = { autostart: false, dnsmasqDied: false }
+const off = { autostart: false, dnsmasqDied: false, bridgeGone: false }
 
 function planned(
   state: NetworkState,
@@ -52,7 +53,7 @@ describe('planNetworkSteps', () => {
     ],
     [
       'stopped, and of another definition',
-      { saved: definition(), autostart: true, dnsmasqDied: false },
+      { ...off, saved: definition(), autostart: true },
       definition({ mtu: 1400 }),
       { verdict: 'Attach', steps: ['Define', 'Start'], differences: ['mtu Attach'] },
     ],
@@ -97,6 +98,16 @@ describe('planNetworkSteps', () => {
       {
         steps: ['Update live: delete dns.txts[a]', 'Update live: add-last dns.txts[a]', 'Define'],
         differences: ['dns.txts[a] InPlace'],
+      },
+    ],
+    [
+      'a bridge that somebody removed, and a change that would otherwise be refused',
+      running(definition(), definition(), { bridgeGone: true, dnsmasqDied: true }),
+      definition({ mtu: 1400 }),
+      {
+        verdict: 'RestartRequired',
+        steps: ['Define', 'Stop', 'Start'],
+        differences: ['mtu RestartRequired'],
       },
     ],
     [
