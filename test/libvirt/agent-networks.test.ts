@@ -245,6 +245,13 @@ it('leaves a network of somebody else alone, until it is told to adopt it', asyn
   await isUp('lan4')
   await gone(lan(4))
   expect(await host.virsh('net-info', 'lan4')).toMatch(/Active: +yes/)
+  // Nothing of it is ours any more: an object of that name has another network, and this one stays.
+  expect(await whole('lan4')).toEqual({ ...after, saved: expect.not.stringContaining('owner') })
+  const another = lan(4, { networkName: 'lan40', bridge: { name: 'lab40' }, ips: [] })
+  await agent.apply(another)
+  await isUp('lan4')
+  expect(await host.virsh('net-info', 'lan4')).toMatch(/Active: +yes/)
+  await gone(another)
   await host.run('virsh -q net-destroy lan4; virsh -q net-undefine lan4')
 })
 

@@ -2,6 +2,7 @@
 import type { Check } from '../../core/interface-status.ts'
 import { planNetworkRemoval } from '../../core/network/steps.ts'
 import { networksOn } from '../../core/resolve/applicable.ts'
+import { buildNetwork } from '../../libvirt/xml/network.ts'
 import type { Context } from '../context.ts'
 import { apply } from './apply.ts'
 import { gatherNetwork } from './gather.ts'
@@ -32,10 +33,22 @@ export async function letGo(
   context: Context,
   work: NetworkWork,
 ): Promise<Check | undefined> {
-  if (work.network.spec.deletionPolicy === 'Retain') return undefined
+  if (work.network.spec.deletionPolicy === 'Retain') {
+    for (const name of names) await forget(name, context, work)
+    return undefined
+  }
   let held: Check | undefined
   for (const name of names) held = (await letGoOf(name, context, work)) ?? held
   return held
+}
+
+/** The network stays as it is. With the mark left on it another object of the same name would stop it one day. */
+async function forget(name: string, { libvirt }: Context, { log, signal }: NetworkWork): Promise<void> {
+  const observed = await gatherNetwork(libvirt, name, signal)
+  if (!observed?.state.saved) return
+  const { owner: _owner, ...theirs } = observed.state.saved
+  await libvirt.networkDefine(buildNetwork(theirs, observed.xml), { signal })
+  log.info({ network: name }, 'network retained, and kept no more')
 }
 
 async function letGoOf(name: string, context: Context, work: NetworkWork): Promise<Check | undefined> {
