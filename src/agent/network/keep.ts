@@ -54,21 +54,14 @@ export async function keep(
   const untold = planned.length === 0 && live ? await dnsmasqLacks(live) : []
   const telling = memory.dnsmasqs.isNew(wanted.name, untold)
   const steps = live && telling ? revivalSteps(live) : planned
+  let failed: string | undefined
   if (steps.length > 0) {
     await announce({ status: 'False', reason: 'NetworkChanging', message: changingText(steps, live) })
-    try {
-      await memory.firewall.during(steps, live, work, () =>
-        apply(steps, wanted, observed, context.libvirt, work),
-      )
-      if (telling) memory.dnsmasqs.remember(wanted.name, untold)
-    } catch (error) {
-      if (!(error instanceof RestartFailed)) throw error
-      memory.failedRestarts.remember(wanted.name, wanted, error.message)
-      await plugTaps(context, work, memory, await readLive(context, work))
-      return { check: restartFailed(error.message) }
-    }
+    failed = await change(steps, decision, context, work, memory)
+    if (telling) memory.dnsmasqs.remember(wanted.name, untold)
   }
   await plugTaps(context, work, memory, steps.length > 0 ? await readLive(context, work) : live)
+  if (failed !== undefined) return { check: restartFailed(failed) }
   if (hindrance) return hindrance
   const problems = steps.length > 0 ? await verify(context, work) : untold
   if (problems.length > 0) {
@@ -82,9 +75,10 @@ export async function keep(
 type Planned = Decision & { kind: 'planned' }
 
 /** Why the network is left as it is. */
-function hindranceOf({ plan, obstacle }: Planned, failedRestart: string | undefined): Kept | undefined {
-  if (failedRestart !== undefined && plan.verdict === 'RestartRequired')
-    return { check: restartFailed(failedRestart) }
+function hindranceOf({ plan, observed, obstacle }: Planned, failedRestart?: string): Kept | undefined {
+  // Without its bridge nobody on it is left to be disturbed.
+  const wouldDisturb = plan.verdict === 'RestartRequired' && !observed?.state.bridgeGone
+  if (failedRestart !== undefined && wouldDisturb) return { check: restartFailed(failedRestart) }
   if (obstacle) return { check: refusedFor(obstacle), lookAgainMs: LOOK_AGAIN_MS }
   if (plan.verdict !== 'Refused') return undefined
   return { check: { status: 'False', reason: 'RestartRequired', message: restartText(plan) } }
@@ -101,6 +95,25 @@ function mending({ observed }: Planned): NetworkStep[] {
 
 function revivalSteps(live: NetworkDefinition): NetworkStep[] {
   return revival(live).map((change) => ({ action: 'Update', change }))
+}
+
+/** Why a restart failed, which was undone then; undefined when all steps are done. */
+async function change(
+  steps: readonly NetworkStep[],
+  { wanted, observed }: Planned,
+  context: Context,
+  work: NetworkWork,
+  { firewall, failedRestarts }: Memory,
+): Promise<string | undefined> {
+  const live = observed?.state.live
+  try {
+    await firewall.during(steps, live, work, () => apply(steps, wanted, observed, context.libvirt, work))
+    return undefined
+  } catch (error) {
+    if (!(error instanceof RestartFailed)) throw error
+    failedRestarts.remember(wanted.name, wanted, error.message)
+    return error.message
+  }
 }
 
 /** Whoever restarted the network, and however far an agent before this one came. `live`: as it is now. */
