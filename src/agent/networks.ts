@@ -1,7 +1,7 @@
 /** libvirt's networks: which carry our mark, so that what an object had under another name is not forgotten, and their bridges and pools. */
 import type { LibvirtClient, NetworkRef } from '../libvirt/client.ts'
 import { isLibvirtError } from '../libvirt/rpc/error.ts'
-import { markNamespace } from '../libvirt/xml/network-mark.ts'
+import { markNamespace } from '../libvirt/xml/network/mark.ts'
 import { parsedNetwork } from './parsed-network.ts'
 import { SharedReads } from './shared-reads.ts'
 

@@ -3,7 +3,7 @@
  * before found. One of 2,000 DHCP hosts takes 10 ms to parse.
  */
 import type { NetworkDefinition } from '../core/network/definition.ts'
-import { parseNetwork } from '../libvirt/xml/network.ts'
+import { parseNetwork } from '../libvirt/xml/network/network.ts'
 
 /** By text; the one that was asked for last is the last. */
 const parsed = new Map<string, NetworkDefinition>()

@@ -14,8 +14,8 @@ import {
   type WrittenGuest,
   type WrittenInterface,
 } from '../libvirt/xml/guest-interfaces.ts'
-import { parseNetwork } from '../libvirt/xml/network.ts'
-import { inexpressible, keptAtAdoption } from '../libvirt/xml/network-inexpressible.ts'
+import { inexpressible, keptAtAdoption } from '../libvirt/xml/network/inexpressible.ts'
+import { parseNetwork } from '../libvirt/xml/network/network.ts'
 import type { ImportSource } from './import-source.ts'
 import { columns } from './output.ts'
 

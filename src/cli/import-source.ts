@@ -3,7 +3,7 @@ import { planNetwork } from '../core/network/plan/plan.ts'
 import { type DomainRef, LibvirtClient, type NetworkRef } from '../libvirt/client.ts'
 import { parseXml } from '../libvirt/xml/document.ts'
 import { readWrittenGuest } from '../libvirt/xml/guest-interfaces.ts'
-import { parseNetwork } from '../libvirt/xml/network.ts'
+import { parseNetwork } from '../libvirt/xml/network/network.ts'
 import { readText } from './manifest-files.ts'
 
 export interface ImportSource {

@@ -5,7 +5,7 @@ import { courseOf, type Dnsmasq } from '../core/network/plan/dnsmasq-course.ts'
 import { interruptionOf } from '../core/network/plan/interruption.ts'
 import { planNetwork } from '../core/network/plan/plan.ts'
 import type { NetworkUpdate } from '../libvirt/client.ts'
-import { updateOf } from '../libvirt/xml/network-update.ts'
+import { updateOf } from '../libvirt/xml/network/update.ts'
 import { type Answer, columns } from './output.ts'
 
 export interface NetworkPlanAnswer extends Answer {

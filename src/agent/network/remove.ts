@@ -2,7 +2,7 @@
 import type { Check } from '../../core/interface-status.ts'
 import { planNetworkRemoval } from '../../core/network/steps.ts'
 import { networksOn } from '../../core/resolve/applicable.ts'
-import { buildNetwork } from '../../libvirt/xml/network.ts'
+import { buildNetwork } from '../../libvirt/xml/network/network.ts'
 import type { Context } from '../context.ts'
 import { apply } from './apply.ts'
 import { gatherNetwork } from './gather.ts'

@@ -4,15 +4,15 @@ import {
   type NetworkDefinition,
   type NetworkSettings,
   type PortGroupSettings,
-} from '../../core/network/definition.ts'
-import { attribute, child, flag, integer, oneOf, type Shape, shape, yesNo } from './codec.ts'
-import { buildXml, childOf, element, isElement, parseXml, type XmlElement, XmlError } from './document.ts'
-import { settings as ofInterface } from './interface.ts'
-import { content, entries, macSpelling, unescaped, whole } from './network-codec.ts'
-import { dns } from './network-dns.ts'
-import { bridge, forward } from './network-forward.ts'
-import { ip, route } from './network-ip.ts'
-import { dnsmasqOptions, owner } from './network-mark.ts'
+} from '../../../core/network/definition.ts'
+import { attribute, child, flag, integer, oneOf, type Shape, shape, yesNo } from '../codec.ts'
+import { buildXml, childOf, element, isElement, parseXml, type XmlElement, XmlError } from '../document.ts'
+import { settings as ofInterface } from '../interface.ts'
+import { content, entries, macSpelling, unescaped, whole } from './codec.ts'
+import { dns } from './dns.ts'
+import { bridge, forward } from './forward.ts'
+import { ip, route } from './ip.ts'
+import { dnsmasqOptions, owner } from './mark.ts'
 
 const { virtualPort, bandwidth, trustGuestRxFilters, portIsolation } = ofInterface
 
