@@ -13,7 +13,8 @@ import type { Key, Store } from '../store/store.ts'
 import { createContext } from './context.ts'
 import { interfaceReconciler } from './interface/reconcile.ts'
 import { inventoryReconciler } from './inventory.ts'
-import { networkReconciler, portGroupReconciler } from './network/reconcile.ts'
+import { portGroupReconciler } from './network/port-group.ts'
+import { networkReconciler } from './network/reconcile.ts'
 
 export interface AgentOptions {
   /** Directory of manifests. */
