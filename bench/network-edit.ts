@@ -11,8 +11,8 @@ import { definitionOf, type NetworkDefinition, withOwnPortGroup } from '../src/c
 import type { NetworkChange } from '../src/core/network/plan/change.ts'
 import { planNetwork } from '../src/core/network/plan/plan.ts'
 import { LibvirtClient } from '../src/libvirt/client.ts'
-import { buildNetwork, parseNetwork } from '../src/libvirt/xml/network.ts'
-import { updateOf } from '../src/libvirt/xml/network-update.ts'
+import { buildNetwork, parseNetwork } from '../src/libvirt/xml/network/network.ts'
+import { updateOf } from '../src/libvirt/xml/network/update.ts'
 import { addOutside } from '../test/lab/bridge-client.ts'
 import { LabHost } from '../test/lab/host.ts'
 import { AgentProcess, watchState } from './agent-process.ts'
@@ -255,7 +255,7 @@ async function planned(
 ): Promise<{ xml: string; updates: NetworkChange[] }> {
   const ref = (await client.networkByName(wanted.metadata.name))!
   const xml = await client.networkXML(ref, { inactive: true })
-  const { updates } = planNetwork(parseNetwork(xml), wantedOf(wanted), { live: true, canModifyDns: false })
+  const { updates } = planNetwork(parseNetwork(xml), wantedOf(wanted), { live: true })
   return { xml, updates: updates.filter(({ section }) => section === 'ip-dhcp-host') }
 }
 

@@ -38,7 +38,7 @@ export async function networkPlan(): Promise<void> {
     const times = Array.from({ length: rounds }, () => {
       const [from, to] = [network((n) => host(n, n)), network(edit)]
       const start = performance.now()
-      const { updates } = planNetwork(from, to, { live: true, canModifyDns: false })
+      const { updates } = planNetwork(from, to, { live: true })
       interruptionOf(updates, from)
       const time = performance.now() - start
       if (updates.length !== expected) throw new Error(`${what}: ${updates.length} updates, not ${expected}`)

@@ -13,7 +13,8 @@ import type { Key, Store } from '../store/store.ts'
 import { type Binding, createContext } from './context.ts'
 import { interfaceReconciler } from './interface/reconcile.ts'
 import { inventoryReconciler } from './inventory.ts'
-import { networkReconciler, portGroupReconciler } from './network/reconcile.ts'
+import { portGroupReconciler } from './network/port-group.ts'
+import { networkReconciler } from './network/reconcile.ts'
 
 export interface AgentOptions {
   /** Where the manifests are; asked once this is the only agent on the host. */

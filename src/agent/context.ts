@@ -7,7 +7,7 @@ import type { LibvirtClient } from '../libvirt/client.ts'
 import type { Key, Store } from '../store/store.ts'
 import { Guests } from './guest.ts'
 import { AdoptionMarks } from './interface/adoption-marks.ts'
-import { KnownNetworks } from './network/known-networks.ts'
+import { Networks } from './networks.ts'
 import { PortLedger } from './port-ledger.ts'
 import { Wakes } from './wakes.ts'
 
@@ -24,7 +24,7 @@ export interface Context {
   /** Of the libvirt that is connected. */
   capabilities(): Promise<Capabilities>
   guests: Guests
-  knownNetworks: KnownNetworks
+  networks: Networks
   store: Store
   ledger: PortLedger
   macvtapModes: MacvtapModes
@@ -48,7 +48,7 @@ export function createContext({
     libvirt,
     capabilities: rememberedPerConnection(libvirt, () => readCapabilities(libvirt)),
     guests,
-    knownNetworks: new KnownNetworks(libvirt),
+    networks: new Networks(libvirt),
     store,
     macvtapModes: new MacvtapModes(),
     adoptionMarks: new AdoptionMarks(libvirt),

@@ -1,8 +1,8 @@
 /** A guest as its definitions show it, read afresh. */
-import { setImmediate } from 'node:timers/promises'
 import type { DomainRef, LibvirtClient } from '../libvirt/client.ts'
 import { isLibvirtError } from '../libvirt/rpc/error.ts'
 import { type Domain, readDomain } from '../libvirt/xml/domain.ts'
+import { SharedReads } from './shared-reads.ts'
 
 export interface ObservedGuest {
   ref: DomainRef
@@ -15,36 +15,18 @@ export interface ObservedGuest {
   saved?: Domain
 }
 
-/**
- * Reads guests, each once for all that ask before the read begins: it is as fresh as one of their own, and the passes over
- * a guest with many interfaces come together.
- */
+/** Reads guests, each once for all that ask together, as the passes over a guest with many interfaces do. */
 export class Guests {
   readonly #libvirt: LibvirtClient
-  /** Reads that have not begun, by the UUID of the guest. */
-  readonly #asked = new Map<string, Promise<ObservedGuest | undefined>>()
+  readonly #reads = new SharedReads<ObservedGuest | undefined>()
 
   constructor(libvirt: LibvirtClient) {
     this.#libvirt = libvirt
   }
 
-  /** By its live and its saved definition; undefined when it is gone. A read that is shared ends by its deadline, not by a signal. */
+  /** By its live and its saved definition; undefined when it is gone. */
   async read(ref: DomainRef, signal: AbortSignal): Promise<ObservedGuest | undefined> {
-    let reading = this.#asked.get(ref.uuid)
-    if (!reading) {
-      reading = this.#begin(ref)
-      this.#asked.set(ref.uuid, reading)
-    }
-    const guest = await reading
-    signal.throwIfAborted()
-    return guest
-  }
-
-  async #begin(ref: DomainRef): Promise<ObservedGuest | undefined> {
-    // All passes that begin now have asked by then.
-    await setImmediate()
-    this.#asked.delete(ref.uuid)
-    return readGuest(this.#libvirt, ref)
+    return this.#reads.read(ref.uuid, () => readGuest(this.#libvirt, ref), signal)
   }
 }
 

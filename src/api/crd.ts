@@ -149,7 +149,9 @@ function mended(schema: Schema): Schema {
     // The pattern that zod writes beside it says the same to every version of kube-apiserver.
     ...(format === 'uuid' && { maxLength: 36 }),
     ...further,
-    ...(properties !== undefined && { properties: mendedEach(properties) }),
+    // kube-apiserver drops an empty one, and whoever compares would find a difference for ever.
+    ...(properties !== undefined &&
+      Object.keys(properties).length > 0 && { properties: mendedEach(properties) }),
     ...(isMap && { additionalProperties: mended(additionalProperties) }),
     ...(items !== undefined && { items: mended(items) }),
   }

@@ -4,18 +4,18 @@ import type { Network } from '../api/network.ts'
 import type { PortGroup } from '../api/port-group.ts'
 import type { InterfaceDefinition } from '../core/definition.ts'
 import { namespaceOf, ownerOf } from '../core/identity.ts'
+import { impossible } from '../core/import/impossible.ts'
 import { importInterface } from '../core/import/interface.ts'
 import { importNetwork } from '../core/import/network.ts'
 import { ownPortGroup } from '../core/network/definition.ts'
 import { groupNameOf, networkNameOf } from '../core/resolve/applicable.ts'
-import { resolve } from '../core/resolve/resolve.ts'
 import {
   readWrittenGuest,
   type WrittenGuest,
   type WrittenInterface,
 } from '../libvirt/xml/guest-interfaces.ts'
-import { parseNetwork } from '../libvirt/xml/network.ts'
-import { inexpressible, keptAtAdoption } from '../libvirt/xml/network-inexpressible.ts'
+import { inexpressible, keptAtAdoption } from '../libvirt/xml/network/inexpressible.ts'
+import { parseNetwork } from '../libvirt/xml/network/network.ts'
 import type { ImportSource } from './import-source.ts'
 import { columns } from './output.ts'
 
@@ -160,22 +160,13 @@ function checkNetworkOf(guestInterface: GuestInterface, origin: string, found: F
         `(${known === '' ? 'it has none' : `it has ${known}`}); libvirt takes that for none. Correct it in the guest's definition`,
     )
   } else {
-    found.refusals.push(...notPossible(guestInterface, found).map((refusal) => `${origin}: ${refusal}`))
+    const networks = found.objects.filter((object) => object.kind === 'Network')
+    // One of ours was left out.
+    if (!networks.some((each) => networkNameOf(each) === network.name)) return
+    const portGroups = found.objects.filter((object) => object.kind === 'PortGroup')
+    const refusals = impossible(guestInterface, { networks, portGroups })
+    found.refusals.push(...refusals.map((refusal) => `${origin}: ${refusal}`))
   }
-}
-
-/** What libvirt shows of such an interface and takes no notice of, the agent would refuse. */
-function notPossible(guestInterface: GuestInterface, { objects }: Findings): string[] {
-  const networks = objects.filter((object) => object.kind === 'Network')
-  const name = guestInterface.spec.source.network?.name
-  if (!networks.some((network) => networkNameOf(network) === name)) return []
-  const resolved = resolve({
-    guestInterface,
-    networks,
-    portGroups: objects.filter((object) => object.kind === 'PortGroup'),
-    host: { name: 'any', labels: {} },
-  })
-  return 'refusals' in resolved ? resolved.refusals.map(({ message }) => message) : []
 }
 
 /** Of a text that is none, only that is known. */

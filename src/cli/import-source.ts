@@ -3,7 +3,7 @@ import { planNetwork } from '../core/network/plan/plan.ts'
 import { type DomainRef, LibvirtClient, type NetworkRef } from '../libvirt/client.ts'
 import { parseXml } from '../libvirt/xml/document.ts'
 import { readWrittenGuest } from '../libvirt/xml/guest-interfaces.ts'
-import { parseNetwork } from '../libvirt/xml/network.ts'
+import { parseNetwork } from '../libvirt/xml/network/network.ts'
 import { readText } from './manifest-files.ts'
 
 export interface ImportSource {
@@ -148,7 +148,7 @@ class Reading {
 /** Whether the running network is another one than its saved definition says. One that cannot be read is told elsewhere. */
 function isOther(live: string, saved: string): boolean {
   try {
-    const plan = planNetwork(parseNetwork(live), parseNetwork(saved), { live: true, canModifyDns: false })
+    const plan = planNetwork(parseNetwork(live), parseNetwork(saved), { live: true })
     return plan.updates.length + plan.restartRequired.length > 0
   } catch {
     return false

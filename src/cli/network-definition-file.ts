@@ -4,12 +4,12 @@ import { formatProblem, readManifest } from '../api/read-manifest.ts'
 import { contradictions } from '../core/import/network.ts'
 import { definitionOf, type NetworkDefinition } from '../core/network/definition.ts'
 import { networkNameOf } from '../core/resolve/applicable.ts'
-import { parseNetwork } from '../libvirt/xml/network.ts'
-import { inexpressible } from '../libvirt/xml/network-inexpressible.ts'
+import { inexpressible } from '../libvirt/xml/network/inexpressible.ts'
+import { parseNetwork } from '../libvirt/xml/network/network.ts'
 import type { TextFile } from './manifest-files.ts'
 
 /** No manifest begins so: YAML takes no `<` for anything but text. */
-export function isXml({ text }: TextFile): boolean {
+function isXml({ text }: TextFile): boolean {
   return /^\s*</.test(text)
 }
 

@@ -5,7 +5,7 @@ import { courseOf, type Dnsmasq } from '../core/network/plan/dnsmasq-course.ts'
 import { interruptionOf } from '../core/network/plan/interruption.ts'
 import { planNetwork } from '../core/network/plan/plan.ts'
 import type { NetworkUpdate } from '../libvirt/client.ts'
-import { updateOf } from '../libvirt/xml/network-update.ts'
+import { updateOf } from '../libvirt/xml/network/update.ts'
 import { type Answer, columns } from './output.ts'
 
 export interface NetworkPlanAnswer extends Answer {
@@ -35,8 +35,7 @@ export function planOf(
   const [before, after] = [comparable(from), comparable(to)]
   // What libvirt chose when it was told about the network is no difference from what it was told.
   if (before.uuid === undefined) delete after.uuid
-  // No libvirt is asked what it can do: delete and add do the same on every one.
-  const plan = planNetwork(before, after, { live, canModifyDns: false })
+  const plan = planNetwork(before, after, { live })
   const { effects } = courseOf(before.settings.ips ?? [], plan.updates)
   return {
     answer: {

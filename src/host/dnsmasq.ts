@@ -1,5 +1,5 @@
 /** The dnsmasq that libvirt runs for a network: whether it lives, and what it was told. */
-import { readdir, readFile } from 'node:fs/promises'
+import { readdir, readFile, readlink } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
 
 /** What libvirt has written for a network's dnsmasq, each as text; '' where there is no such file. */
@@ -36,7 +36,9 @@ function escaped(network: string): string {
  */
 export async function endStrayDnsmasq(network: string, signal: AbortSignal): Promise<boolean> {
   const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name)).map(Number)
-  const found = await Promise.all(pids.map((pid) => isDnsmasqOf(network, pid)))
+  const found = await Promise.all(
+    pids.map(async (pid) => (await isDnsmasqOf(network, pid)) && (await isOnThisHost(pid))),
+  )
   const stray = pids.filter((_, n) => found[n])
   for (const pid of stray) {
     end(pid, 'SIGTERM')
@@ -66,6 +68,17 @@ async function isDnsmasqOf(network: string, pid: number): Promise<boolean> {
   return /(^|\/)dnsmasq$/.test(command) && rest.includes(`--conf-file=${directory}/${network}.conf`)
 }
 
+/** In a container a libvirt of its own may run a network of the same name, with files of the same names. */
+async function isOnThisHost(pid: number): Promise<boolean> {
+  const namespaceOf = (process: number | 'self') => readlink(`/proc/${process}/ns/net`)
+  try {
+    return (await namespaceOf(pid)) === (await namespaceOf('self'))
+  } catch (error) {
+    if (isGone(error)) return false
+    throw error
+  }
+}
+
 export async function readDnsmasqFiles(network: string): Promise<DnsmasqFiles> {
   const [conf, hosts, addnHosts] = await Promise.all([
     readIfThere(`${directory}/${network}.conf`),
@@ -81,8 +94,12 @@ async function readIfThere(file: string): Promise<string> {
   try {
     return await readFile(file, 'utf8')
   } catch (error) {
-    // ESRCH: the process ended while its command line was read.
-    if (['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')) return ''
+    if (isGone(error)) return ''
     throw error
   }
+}
+
+/** ESRCH: the process ended while it was looked at. */
+function isGone(error: unknown): boolean {
+  return ['ENOENT', 'ESRCH'].includes((error as NodeJS.ErrnoException).code ?? '')
 }

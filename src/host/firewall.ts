@@ -39,6 +39,8 @@ const theirs = 'LIBVIRT_'
 const ours = 'PATCHBAY_'
 /** At most 28 characters, as iptables wants it: libvirt's names end with 3, and a link's has at most 15. */
 const held = (chain: string, bridge: string) => `${chain.replace(theirs, ours)}_${bridge}`
+/** A bridge may have underscores in its name, what libvirt calls its chains has none. */
+const bridgeOf = (copy: string) => copy.slice(copy.indexOf('_', ours.length) + 1)
 
 /** What iptables-restore is to be given to hold the rules that iptables-save printed; '' when there are none of the network. */
 export function heldRules(saved: string, bridge: string): string {
@@ -67,7 +69,7 @@ export function heldRules(saved: string, bridge: string): string {
 export function releasedRules(saved: string, bridge?: string): string {
   return restoring(tablesOf(saved), ({ rules, chains }) => {
     const going = chains.filter(
-      (chain) => chain.startsWith(ours) && (bridge === undefined || chain.endsWith(`_${bridge}`)),
+      (chain) => chain.startsWith(ours) && (bridge === undefined || bridgeOf(chain) === bridge),
     )
     return [
       ...rules.filter(({ target }) => going.includes(target)).map(({ chain, rest }) => `-D ${chain} ${rest}`),

@@ -17,13 +17,11 @@ export interface AccessOptions {
 export class Access {
   /** Path of the file. */
   readonly kubeconfig: string
-  readonly token: string
   readonly #kubectl: string
   readonly #cache: string
 
   constructor({ kubectl, kubeconfig, server, certificateAuthority, token }: AccessOptions) {
     this.kubeconfig = kubeconfig
-    this.token = token
     this.#kubectl = kubectl
     this.#cache = path.join(path.dirname(kubeconfig), 'kubectl-cache')
     const authority = Buffer.from(certificateAuthority).toString('base64')

@@ -42,7 +42,7 @@ export class Cluster {
   }
 
   /**
-   * Ready for everything: 5 s or so. Throws with the end of a server's log when that doesn't come up, and leaves nothing
+   * Ready for everything: 3 to 6 s. Throws with the end of a server's log when that doesn't come up, and leaves nothing
    * behind then.
    */
   static async start(): Promise<Cluster> {

@@ -98,6 +98,9 @@ export function layOutControlPlane(binaries: Record<Binary, string>, directory: 
         '--use-service-account-credentials=true',
         `--root-ca-file=${certificate}`,
         '--leader-elect=false',
+        // It starts some 40 controllers, each with a token of its own; the default of 20 calls a second makes that take long.
+        '--kube-api-qps=1000',
+        '--kube-api-burst=1000',
         // Serves nothing.
         '--secure-port=0',
         // No kubelet speaks for the hosts: these would give them up.

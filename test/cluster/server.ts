@@ -1,4 +1,4 @@
-/** One process of the control plane, to be stopped, killed and started again. */
+/** One process of the control plane, to be killed and started again. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
@@ -60,31 +60,17 @@ export class Server {
 
   /** SIGKILL; back when the process is gone. */
   async kill9(): Promise<void> {
-    await this.#end('SIGKILL')
-  }
-
-  /** SIGTERM; back when the process is gone. */
-  async stop(): Promise<void> {
-    await this.#end('SIGTERM')
-  }
-
-  /** While it runs. */
-  get pid(): number | undefined {
-    return this.#alive ? this.#child?.pid : undefined
+    const child = this.#child
+    if (child === undefined || !this.#alive) return
+    child.ref()
+    const exited = once(child, 'exit')
+    child.kill('SIGKILL')
+    await exited
   }
 
   get #alive(): boolean {
     const child = this.#child
     return child !== undefined && child.exitCode === null && child.signalCode === null
-  }
-
-  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
-    const child = this.#child
-    if (child === undefined || !this.#alive) return
-    child.ref()
-    const exited = once(child, 'exit')
-    child.kill(signal)
-    await exited
   }
 
   async #lastLines(): Promise<string> {

@@ -12,8 +12,8 @@ import { interruptionOf } from '../../src/core/network/plan/interruption.ts'
 import { planNetwork } from '../../src/core/network/plan/plan.ts'
 import { LibvirtClient, type NetworkRef } from '../../src/libvirt/client.ts'
 import { isLibvirtError } from '../../src/libvirt/rpc/error.ts'
-import { buildNetwork, parseNetwork } from '../../src/libvirt/xml/network.ts'
-import { updateOf } from '../../src/libvirt/xml/network-update.ts'
+import { buildNetwork, parseNetwork } from '../../src/libvirt/xml/network/network.ts'
+import { updateOf } from '../../src/libvirt/xml/network/update.ts'
 import { LabHost } from '../lab/host.ts'
 import { applyUpdate } from '../unit/core/network/plan/apply-update.ts'
 import { closePairs, type Pair, pairs } from '../unit/core/network/plan/definitions.ts'
@@ -81,7 +81,7 @@ function open({ settings, ...rest }: NetworkDefinition): NetworkDefinition {
   return { ...rest, settings: isPool ? settings : { ...settings, forward: { mode: 'open' } } }
 }
 
-const options = (scope: Scope) => ({ live: scope === 'live', canModifyDns: false })
+const options = (scope: Scope) => ({ live: scope === 'live' })
 
 /** Files that libvirt has written for dnsmasq, in lines whose order means nothing here. */
 async function dnsmasqFiles(): Promise<Record<string, string[]>> {

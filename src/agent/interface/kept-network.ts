@@ -11,9 +11,9 @@ import type { Port } from '../../core/port.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import type { Plug } from '../../core/resolve/plug.ts'
 import type { Resolved } from '../../core/resolve/resolve.ts'
-import { parseNetwork } from '../../libvirt/xml/network.ts'
-import { isCounted } from '../../libvirt/xml/network-count.ts'
+import { isCounted } from '../../libvirt/xml/network/count.ts'
 import type { Context } from '../context.ts'
+import { parsedNetwork } from '../parsed-network.ts'
 import type { Observed } from './gather.ts'
 import type { Work } from './work.ts'
 
@@ -81,17 +81,14 @@ function networkNamedBy({ guest, saved, live }: Observed): string | undefined {
 
 /** A device counts for both definitions: what is taken out of the running network alone is back after its next start. */
 async function readNetwork(
-  { libvirt }: Context,
+  { networks }: Context,
   name: string,
   signal: AbortSignal,
 ): Promise<{ definitions: NetworkDefinition[]; counts: (device: string) => boolean }> {
-  const network = await libvirt.networkByName(name, { signal })
-  if (!network) return { definitions: [], counts: () => false }
-  const [live, saved] = await Promise.all([
-    libvirt.networkXML(network, { signal }),
-    libvirt.networkXML(network, { signal, inactive: true }),
-  ])
-  return { definitions: [live, saved].map(parseNetwork), counts: (device) => isCounted(live, device) }
+  const texts = await networks.texts(name, signal)
+  if (!texts) return { definitions: [], counts: () => false }
+  const { live, saved } = texts
+  return { definitions: [live, saved].map(parsedNetwork), counts: (device) => isCounted(live, device) }
 }
 
 /** The counter decides nothing here: that libvirt has lost it is said to people. */

@@ -5,8 +5,8 @@ import { type NetworkStep, networkStepText } from '../../core/network/steps.ts'
 import { meaningOfUpdateError } from '../../core/network/update-error.ts'
 import type { LibvirtClient, NetworkRef } from '../../libvirt/client.ts'
 import { isLibvirtError, type LibvirtError } from '../../libvirt/rpc/error.ts'
-import { buildNetwork } from '../../libvirt/xml/network.ts'
-import { updateOf } from '../../libvirt/xml/network-update.ts'
+import { buildNetwork } from '../../libvirt/xml/network/network.ts'
+import { updateOf } from '../../libvirt/xml/network/update.ts'
 import type { ObservedNetwork } from './gather.ts'
 import { clearLeftovers } from './leftovers.ts'
 import type { NetworkWork } from './work.ts'
@@ -84,7 +84,8 @@ async function start(
   libvirt: LibvirtClient,
   work: Pick<NetworkWork, 'log' | 'signal'>,
 ): Promise<void> {
-  const { signal } = work
+  // Guests are cut off until it runs again: that is waited for also when the agent is told to stop.
+  const signal = stopped ? new AbortController().signal : work.signal
   const failure = await tryToStart(ref, libvirt, signal)
   if (!failure || !observed) {
     if (failure) throw failure

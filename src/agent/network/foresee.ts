@@ -3,9 +3,9 @@ import type { Network } from '../../api/network.ts'
 import { networkStepText, planNetworkRemoval } from '../../core/network/steps.ts'
 import type { Context } from '../context.ts'
 import { type Foreseen, refusedBy } from '../foreseen.ts'
-import { selectsHost } from './check.ts'
+import { selectsHost } from './conflict.ts'
 import { gatherNetwork } from './gather.ts'
-import { decide } from './plan.ts'
+import { planFor } from './plan.ts'
 import { abandoned } from './remove.ts'
 import { usersOf, usersText } from './users.ts'
 import type { NetworkWork } from './work.ts'
@@ -14,7 +14,7 @@ import type { NetworkWork } from './work.ts'
 export async function foreseeNetwork(context: Context, work: NetworkWork): Promise<Foreseen> {
   const { network, signal } = work
   if (!selectsHost(network, context)) return foreseeRemoval(context, work)
-  const decision = await decide(context, network, signal)
+  const decision = await planFor(context, network, signal)
   if (decision.kind === 'none') return { verdict: 'None', steps: [], differences: [] }
   if (decision.kind === 'refused') return refusedBy([decision.refusal])
   const { plan, obstacle } = decision

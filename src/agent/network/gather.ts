@@ -1,10 +1,12 @@
 /** Everything that a pass over a Network decides by, read afresh from libvirt and from the host. */
+import { isMadeByLibvirt } from '../../core/network/definition.ts'
 import { needsDnsmasq } from '../../core/network/dnsmasq.ts'
 import type { NetworkState } from '../../core/network/steps.ts'
 import { dnsmasqOf } from '../../host/dnsmasq.ts'
+import { readLink } from '../../host/link-state.ts'
 import type { LibvirtClient, NetworkRef } from '../../libvirt/client.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
-import { parsedNetwork } from './parsed.ts'
+import { parsedNetwork } from '../parsed-network.ts'
 
 export interface ObservedNetwork {
   ref: NetworkRef
@@ -46,10 +48,12 @@ async function observe(
   const saved = persistent ? parsedNetwork(xml) : undefined
   const live = active ? parsedNetwork(liveXml) : undefined
   const dnsmasqDied = live !== undefined && needsDnsmasq(live) && (await dnsmasqOf(ref.name)) === undefined
+  const bridge = live && isMadeByLibvirt(live.settings) ? live.settings.bridge?.name : undefined
+  const bridgeGone = bridge !== undefined && readLink(bridge) === undefined
   const owner = saved ? saved.owner : live?.owner
   return {
     ref,
-    state: { ...(saved && { saved }), ...(live && { live }), autostart, dnsmasqDied },
+    state: { ...(saved && { saved }), ...(live && { live }), autostart, dnsmasqDied, bridgeGone },
     xml,
     ...(owner !== undefined && { owner }),
   }

@@ -1,21 +1,20 @@
-/** Keeps the libvirt network of a Network as the manifests say: decide, apply, read back, report. */
+/** Keeps the libvirt network of a Network as the manifests say: plan, apply, verify, report. */
 import type { Check } from '../../core/interface-status.ts'
-import { isMadeByLibvirt, type NetworkDefinition } from '../../core/network/definition.ts'
-import { dnsmasqProblems, needsDnsmasq } from '../../core/network/dnsmasq.ts'
+import type { NetworkDefinition } from '../../core/network/definition.ts'
 import { revival } from '../../core/network/plan/revival.ts'
 import type { NetworkStep } from '../../core/network/steps.ts'
 import { networkNameOf } from '../../core/resolve/applicable.ts'
-import { readDnsmasqFiles } from '../../host/dnsmasq.ts'
 import type { Context } from '../context.ts'
 import { apply, RestartFailed } from './apply.ts'
-import { accepted, refusedFor } from './check.ts'
+import { changedText, changingText, inForceText, restartText } from './change-text.ts'
 import type { FailedRestarts } from './failed-restarts.ts'
-import { withFirewallHeld } from './firewall.ts'
+import type { FirewallHold } from './firewall.ts'
 import { gatherNetwork } from './gather.ts'
-import { type Decision, decide } from './plan.ts'
-import { changedText, changingText, inForceText, restartText } from './report.ts'
+import { type Decision, planFor } from './plan.ts'
+import { accepted, refusedFor } from './report.ts'
 import type { RestartedDnsmasqs } from './restarted-dnsmasqs.ts'
-import { putBackTaps } from './taps.ts'
+import type { PluggedBridges } from './taps.ts'
+import { dnsmasqLacks, verify } from './verify.ts'
 import type { NetworkWork } from './work.ts'
 
 export interface Kept {
@@ -24,10 +23,12 @@ export interface Kept {
   lookAgainMs?: number
 }
 
-/** What was tried before and is not to be tried again and again, since guests feel it. */
+/** What is remembered from pass to pass: not to do again what guests feel, not to ask for what was seen, not to forget what is held. */
 export interface Memory {
   failedRestarts: FailedRestarts
   dnsmasqs: RestartedDnsmasqs
+  pluggedBridges: PluggedBridges
+  firewall: FirewallHold
 }
 
 /** Milliseconds until a change that libvirt reported and that doesn't show is looked at again. */
@@ -42,7 +43,7 @@ export async function keep(
 ): Promise<Kept> {
   const { network, signal } = work
   const { host } = context
-  const decision = await decide(context, network, signal)
+  const decision = await planFor(context, network, signal)
   if (decision.kind === 'refused') return { check: refusedFor(decision.refusal) }
   if (decision.kind === 'none') return { check: accepted(`In force on host ${host.name}`) }
   const { observed, wanted } = decision
@@ -51,19 +52,16 @@ export async function keep(
   // What makes good what was there before is done whatever else is in the way.
   const planned = hindrance ? mending(decision) : decision.plan.steps
   const untold = planned.length === 0 && live ? await dnsmasqLacks(live) : []
-  const steps = live && memory.dnsmasqs.isNew(wanted.name, untold) ? revivalSteps(live) : planned
+  const telling = memory.dnsmasqs.isNew(wanted.name, untold)
+  const steps = live && telling ? revivalSteps(live) : planned
+  let failed: string | undefined
   if (steps.length > 0) {
     await announce({ status: 'False', reason: 'NetworkChanging', message: changingText(steps, live) })
-    try {
-      await withFirewallHeld(steps, live, work, () => apply(steps, wanted, observed, context.libvirt, work))
-    } catch (error) {
-      if (!(error instanceof RestartFailed)) throw error
-      memory.failedRestarts.remember(wanted.name, wanted, error.message)
-      await plugTaps(context, work)
-      return { check: restartFailed(error.message) }
-    }
+    failed = await change(steps, decision, context, work, memory)
+    if (telling) memory.dnsmasqs.remember(wanted.name, untold)
   }
-  await plugTaps(context, work)
+  await plugTaps(context, work, memory, steps.length > 0 ? await readLive(context, work) : live)
+  if (failed !== undefined) return { check: restartFailed(failed) }
   if (hindrance) return hindrance
   const problems = steps.length > 0 ? await verify(context, work) : untold
   if (problems.length > 0) {
@@ -77,8 +75,10 @@ export async function keep(
 type Planned = Decision & { kind: 'planned' }
 
 /** Why the network is left as it is. */
-function hindranceOf({ plan, obstacle }: Planned, failedRestart: string | undefined): Kept | undefined {
-  if (failedRestart !== undefined) return { check: restartFailed(failedRestart) }
+function hindranceOf({ plan, observed, obstacle }: Planned, failedRestart?: string): Kept | undefined {
+  // Without its bridge nobody on it is left to be disturbed.
+  const wouldDisturb = plan.verdict === 'RestartRequired' && !observed?.state.bridgeGone
+  if (failedRestart !== undefined && wouldDisturb) return { check: restartFailed(failedRestart) }
   if (obstacle) return { check: refusedFor(obstacle), lookAgainMs: LOOK_AGAIN_MS }
   if (plan.verdict !== 'Refused') return undefined
   return { check: { status: 'False', reason: 'RestartRequired', message: restartText(plan) } }
@@ -97,29 +97,37 @@ function revivalSteps(live: NetworkDefinition): NetworkStep[] {
   return revival(live).map((change) => ({ action: 'Update', change }))
 }
 
-/** What dnsmasq was not told of a network that runs: an update was interrupted before dnsmasq had it. In sentences. */
-async function dnsmasqLacks(live: NetworkDefinition): Promise<string[]> {
-  return needsDnsmasq(live) ? dnsmasqProblems(live, await readDnsmasqFiles(live.name)) : []
-}
-
-/** Whoever restarted the network, and however far an agent before this one came. */
-async function plugTaps(context: Context, work: NetworkWork): Promise<void> {
-  const name = networkNameOf(work.network)
-  const live = (await gatherNetwork(context.libvirt, name, work.signal))?.state.live
-  const bridge = live && isMadeByLibvirt(live.settings) ? live.settings.bridge?.name : undefined
-  context.wakes.rememberBridge(work.key, bridge)
-  if (bridge !== undefined) await putBackTaps(name, bridge, context, work)
-}
-
-/** What libvirt and dnsmasq show otherwise than was asked for, in sentences. */
-async function verify(context: Context, { network, signal }: NetworkWork): Promise<string[]> {
-  const decision = await decide(context, network, signal)
-  if (decision.kind !== 'planned') return []
-  const { plan, observed, wanted } = decision
+/** Why a restart failed, which was undone then; undefined when all steps are done. */
+async function change(
+  steps: readonly NetworkStep[],
+  { wanted, observed }: Planned,
+  context: Context,
+  work: NetworkWork,
+  { firewall, failedRestarts }: Memory,
+): Promise<string | undefined> {
   const live = observed?.state.live
-  if (plan.steps.length > 0 || plan.verdict !== 'None') {
-    const fields = plan.differences.map(({ field }) => field).join(', ') || plan.verdict
-    return [`libvirt reported success, but its network ${wanted.name} still differs: ${fields}`]
+  try {
+    await firewall.during(steps, live, work, () => apply(steps, wanted, observed, context.libvirt, work))
+    return undefined
+  } catch (error) {
+    if (!(error instanceof RestartFailed)) throw error
+    failedRestarts.remember(wanted.name, wanted, error.message)
+    return error.message
   }
-  return live ? dnsmasqLacks(live) : []
+}
+
+/** Whoever restarted the network, and however far an agent before this one came. `live`: as it is now. */
+async function plugTaps(
+  context: Context,
+  work: NetworkWork,
+  { pluggedBridges }: Memory,
+  live: NetworkDefinition | undefined,
+): Promise<void> {
+  const bridge = live?.settings.bridge?.name
+  context.wakes.rememberBridge(work.key, bridge)
+  if (live && bridge !== undefined) await pluggedBridges.keep(live.name, bridge, context, work)
+}
+
+async function readLive(context: Context, { network, signal }: NetworkWork) {
+  return (await gatherNetwork(context.libvirt, networkNameOf(network), signal))?.state.live
 }

@@ -2,16 +2,17 @@
 import { addressInUse } from '../../core/network/address-in-use.ts'
 import { isMadeByLibvirt, type NetworkDefinition } from '../../core/network/definition.ts'
 import type { Refusal } from '../../core/refusal.ts'
-import { readLink } from '../../host/link-state.ts'
+import { isLinuxBridge, readLink } from '../../host/link-state.ts'
 import { readLinks } from '../../host/links.ts'
 import { readRoutes } from '../../host/routes.ts'
 import type { Context } from '../context.ts'
+import type { KnownNetwork } from '../networks.ts'
 import type { ObservedNetwork } from './gather.ts'
-import type { KnownNetwork } from './known-networks.ts'
 import { leftBridge } from './leftovers.ts'
+import { usersOf, usersText } from './users.ts'
 
 export async function startObstacle(
-  { knownNetworks }: Pick<Context, 'knownNetworks'>,
+  { networks: known }: Pick<Context, 'networks'>,
   wanted: NetworkDefinition,
   observed: ObservedNetwork | undefined,
   signal: AbortSignal,
@@ -20,7 +21,7 @@ export async function startObstacle(
   const [links, routes, networks] = await Promise.all([
     readLinks(signal),
     readRoutes(signal),
-    knownNetworks.list(signal),
+    known.list(signal),
   ])
   const ownBridge =
     observed?.state.live?.settings.bridge?.name ?? (observed && leftBridge(observed, links))?.name
@@ -32,6 +33,29 @@ export async function startObstacle(
     bridgeNameTaken(wanted, ownBridge, others) ??
     addressInUse(wanted, { ...(ownBridge !== undefined && { ownBridge }), links, routes, networkOfBridge })
   )
+}
+
+/** A restart after which running guests have no bridge to be plugged into again: it waits for them. */
+export async function restartObstacle(
+  context: Pick<Context, 'libvirt' | 'guests'>,
+  { name, settings: { forward, bridge } }: NetworkDefinition,
+  observed: ObservedNetwork | undefined,
+  signal: AbortSignal,
+): Promise<Refusal | undefined> {
+  const live = observed?.state.live
+  if (!live || !isMadeByLibvirt(live.settings) || isMadeByLibvirt({ forward })) return undefined
+  if (bridge?.name !== undefined && isLinuxBridge(bridge.name)) return undefined
+  const running = (await usersOf(name, context, signal)).filter(({ live }) =>
+    live.some(({ definition }) => definition.port.kind === 'network'),
+  )
+  if (running.length === 0) return undefined
+  const target =
+    bridge?.name === undefined ? 'a device of a pool' : `${bridge.name}, which is no Linux bridge`
+  return {
+    reason: 'NetworkInUse',
+    field: 'forward',
+    message: `forward: the bridge ${live.settings.bridge?.name} goes with this change, and no running guest can be moved from it to ${target}. It is made when these are off, or elsewhere: ${usersText(running)}`,
+  }
 }
 
 function bridgeNameTaken(

@@ -7,13 +7,13 @@ import {
   ownPortGroup,
   withOwnPortGroup,
 } from '../../core/network/definition.ts'
-import { type NetworkStepsPlan, planNetworkSteps } from '../../core/network/steps.ts'
+import { type NetworkStep, type NetworkStepsPlan, planNetworkSteps } from '../../core/network/steps.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import { networkNameOf, portGroupsOn } from '../../core/resolve/applicable.ts'
 import type { Context } from '../context.ts'
-import { networkConflict } from './check.ts'
+import { networkConflict } from './conflict.ts'
 import { gatherNetwork, type ObservedNetwork } from './gather.ts'
-import { startObstacle } from './obstacle.ts'
+import { restartObstacle, startObstacle } from './obstacle.ts'
 
 export type Decision =
   /** There is no libvirt network to keep: interfaces are given devices of the host, or a bridge that is there. */
@@ -28,10 +28,10 @@ export type Decision =
       obstacle?: Refusal
     }
 
-const absent = { autostart: false, dnsmasqDied: false }
+const absent = { autostart: false, dnsmasqDied: false, bridgeGone: false }
 
 /** Of a Network that selects this host. */
-export async function decide(context: Context, network: Network, signal: AbortSignal): Promise<Decision> {
+export async function planFor(context: Context, network: Network, signal: AbortSignal): Promise<Decision> {
   const { libvirt, host, store } = context
   const conflict = networkConflict(network, context)
   if (conflict) return { kind: 'refused', refusal: conflict }
@@ -44,10 +44,11 @@ export async function decide(context: Context, network: Network, signal: AbortSi
   const wanted = !observed || hasOwnPortGroup(observed) ? withOwnPortGroup(described) : described
   const plan = planNetworkSteps(observed?.state ?? absent, wanted, {
     onRestartRequired: network.spec.onRestartRequired ?? 'Refuse',
-    canModifyDns: false,
   })
-  const starts = plan.steps.some(({ action }) => action === 'Start')
-  const obstacle = starts ? await startObstacle(context, wanted, observed, signal) : undefined
+  const has = (wanted: NetworkStep['action']) => plan.steps.some(({ action }) => action === wanted)
+  const obstacle =
+    (has('Start') ? await startObstacle(context, wanted, observed, signal) : undefined) ??
+    (has('Stop') ? await restartObstacle(context, wanted, observed, signal) : undefined)
   return { kind: 'planned', observed, wanted, plan, ...(obstacle && { obstacle }) }
 }
 

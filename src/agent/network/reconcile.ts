@@ -1,46 +1,36 @@
-/** One pass over a Network or a PortGroup. */
-import { isDeepStrictEqual } from 'node:util'
-import type { Condition } from '../../api/conditions.ts'
-import { type Check, readiness } from '../../core/interface-status.ts'
+/** One pass over a Network: gather, plan, apply, verify, report. */
+import type { Check } from '../../core/interface-status.ts'
 import { isMadeByLibvirt } from '../../core/network/definition.ts'
 import { networkNameOf } from '../../core/resolve/applicable.ts'
-import { isLibvirtError } from '../../libvirt/rpc/error.ts'
-import { done, failureSort, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
+import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Reconcile } from '../../reconcile/runner.ts'
 import type { Key } from '../../store/store.ts'
 import type { Context } from '../context.ts'
-import { UpdateRefused } from './apply.ts'
-import { accepted, checkPortGroup, selectsHost } from './check.ts'
+import { selectsHost } from './conflict.ts'
 import { FailedRestarts } from './failed-restarts.ts'
-import { releaseLeftFirewall } from './firewall.ts'
+import { FirewallHold } from './firewall.ts'
 import { type Kept, keep, type Memory } from './keep.ts'
 import { abandoned, letGo } from './remove.ts'
+import { accepted, failureOf, writeReadiness } from './report.ts'
 import { RestartedDnsmasqs } from './restarted-dnsmasqs.ts'
+import { PluggedBridges } from './taps.ts'
 import type { NetworkWork } from './work.ts'
 
 /** Milliseconds until it is seen whether a network that is to go is used still; not every change of a guest is an event. */
 const ASK_AGAIN_MS = 10_000
 
-export function portGroupReconciler(context: Context): Reconcile<Key & { kind: 'PortGroup' }> {
-  return async (key) => {
-    const resource = context.store.get('PortGroup', key.name)
-    if (!resource) return done
-    await writeReadiness(context, key, resource, checkPortGroup(resource, context))
-    return done
-  }
-}
-
 export function networkReconciler(context: Context): Reconcile<Key & { kind: 'Network' }> {
-  const memory: Memory = { failedRestarts: new FailedRestarts(), dnsmasqs: new RestartedDnsmasqs() }
-  let released: Promise<void> | undefined
+  const memory: Memory = {
+    failedRestarts: new FailedRestarts(),
+    dnsmasqs: new RestartedDnsmasqs(),
+    pluggedBridges: new PluggedBridges(),
+    firewall: new FirewallHold(),
+  }
   return async (key, { log, signal }) => {
     const network = context.store.get('Network', key.name)
     if (!network) return done
     const work: NetworkWork = { key, network, log, signal }
-    if (isMadeByLibvirt(network.spec)) {
-      released ??= releaseLeftFirewall(work)
-      await released
-    }
+    if (isMadeByLibvirt(network.spec)) await memory.firewall.releaseLeft(work)
     const say = async (check: Check) => {
       const changed = await writeReadiness(context, key, network, check)
       // The host's inventory counts it.
@@ -90,42 +80,4 @@ async function remove(
   await context.store.release(work.key)
   context.wake(context.wakes.ofStore(work.key))
   return done
-}
-
-function failureOf(error: unknown): Check {
-  const message = error instanceof Error ? error.message : String(error)
-  const fromLibvirt = isLibvirtError(error) && error.domain !== 'client'
-  if (error instanceof UpdateRefused) return { status: 'False', reason: 'ApplyFailed', message }
-  if (failureSort(error) === 'terminal') return { status: 'False', reason: 'ApplyRejected', message }
-  if (isLibvirtError(error) && !fromLibvirt) {
-    return { status: 'Unknown', reason: 'LibvirtUnavailable', message }
-  }
-  return { status: fromLibvirt ? 'False' : 'Unknown', reason: 'ApplyFailed', message }
-}
-
-interface Reported {
-  metadata: { generation?: number }
-  status?: { conditions?: Condition[] }
-}
-
-/** Says whether status is another now. */
-async function writeReadiness(
-  { store }: Context,
-  key: Key & { kind: 'Network' | 'PortGroup' },
-  resource: Reported,
-  check: Check,
-): Promise<boolean> {
-  const generation = resource.metadata.generation ?? 0
-  const current = store.get(key.kind, key.name)?.status
-  const previous = current?.conditions ?? []
-  // The last accepted manifest stays in force; that a newer one is not must not look like success.
-  const rejection = store.rejection(key)
-  const told: Check =
-    rejection && check.status === 'True'
-      ? { status: 'False', reason: 'InvalidManifest', message: rejection.message }
-      : check
-  const conditions = readiness(told, generation, previous, new Date().toISOString())
-  const next = { ...current, observedGeneration: generation, conditions }
-  await store.writeStatus(key, next)
-  return !isDeepStrictEqual(current, next)
 }

@@ -2,6 +2,7 @@
 import type { Check } from '../../core/interface-status.ts'
 import { planNetworkRemoval } from '../../core/network/steps.ts'
 import { networksOn } from '../../core/resolve/applicable.ts'
+import { buildNetwork } from '../../libvirt/xml/network/network.ts'
 import type { Context } from '../context.ts'
 import { apply } from './apply.ts'
 import { gatherNetwork } from './gather.ts'
@@ -11,14 +12,14 @@ import type { NetworkWork } from './work.ts'
 
 /** Names of the libvirt networks that are marked for this object, but for the one that it is to have, and those that another one claims by now. */
 export async function abandoned(
-  { knownNetworks, host, store }: Pick<Context, 'knownNetworks' | 'host' | 'store'>,
+  { networks, host, store }: Pick<Context, 'networks' | 'host' | 'store'>,
   { network, signal }: NetworkWork,
   wanted?: string,
 ): Promise<string[]> {
   const others = store
     .list('Network')
     .filter(({ metadata }) => metadata.name !== network.metadata.name && !metadata.deletionTimestamp)
-  const known = await knownNetworks.list(signal)
+  const known = await networks.list(signal)
   return known.flatMap(({ ref: { name }, owner }) =>
     owner === network.metadata.name && name !== wanted && networksOn(name, host, others).length === 0
       ? [name]
@@ -32,10 +33,22 @@ export async function letGo(
   context: Context,
   work: NetworkWork,
 ): Promise<Check | undefined> {
-  if (work.network.spec.deletionPolicy === 'Retain') return undefined
+  if (work.network.spec.deletionPolicy === 'Retain') {
+    for (const name of names) await forget(name, context, work)
+    return undefined
+  }
   let held: Check | undefined
   for (const name of names) held = (await letGoOf(name, context, work)) ?? held
   return held
+}
+
+/** The network stays as it is. With the mark left on it another object of the same name would stop it one day. */
+async function forget(name: string, { libvirt }: Context, { log, signal }: NetworkWork): Promise<void> {
+  const observed = await gatherNetwork(libvirt, name, signal)
+  if (!observed?.state.saved) return
+  const { owner: _owner, ...theirs } = observed.state.saved
+  await libvirt.networkDefine(buildNetwork(theirs, observed.xml), { signal })
+  log.info({ network: name }, 'network retained, and kept no more')
 }
 
 async function letGoOf(name: string, context: Context, work: NetworkWork): Promise<Check | undefined> {
@@ -44,7 +57,7 @@ async function letGoOf(name: string, context: Context, work: NetworkWork): Promi
   const users = await usersOf(name, context, work.signal)
   if (users.length > 0) {
     const bridge = observed.state.live?.settings.bridge?.name
-    if (bridge !== undefined) await putBackTaps(name, bridge, context, work)
+    if (bridge !== undefined) await putBackTaps(users, bridge, context, work)
     return {
       status: 'False',
       reason: 'NetworkInUse',

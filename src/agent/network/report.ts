@@ -1,60 +1,56 @@
-/** What status says of a network that libvirt makes: before it is touched, after, and while it waits for a person. */
-import type { Network } from '../../api/network.ts'
-import type { NetworkDefinition } from '../../core/network/definition.ts'
-import { interruptionOf } from '../../core/network/plan/interruption.ts'
-import type { NetworkStep, NetworkStepsPlan } from '../../core/network/steps.ts'
+/** What status says of a Network or a PortGroup. */
+import { isDeepStrictEqual } from 'node:util'
+import type { Condition } from '../../api/conditions.ts'
+import { type Check, readiness } from '../../core/interface-status.ts'
+import type { Refusal } from '../../core/refusal.ts'
+import { isLibvirtError } from '../../libvirt/rpc/error.ts'
+import { failureSort } from '../../reconcile/outcome.ts'
+import type { Key } from '../../store/store.ts'
+import type { Context } from '../context.ts'
+import { UpdateRefused } from './apply.ts'
 
-/** Of one that was changed before, what its last change cost stays to be read. */
-export function inForceText({ metadata, status }: Network, hostName: string): string {
-  const ready = status?.conditions?.find(({ type }) => type === 'Ready')
-  const stands =
-    ready?.status === 'True' &&
-    ready.reason === 'InSync' &&
-    ready.observedGeneration === (metadata.generation ?? 0)
-  return stands ? ready.message : `In force on host ${hostName}`
+export function accepted(message: string): Check {
+  return { status: 'True', reason: 'Accepted', message }
 }
 
-/** Before: `live` as the updates find it. */
-export function changingText(steps: readonly NetworkStep[], live: NetworkDefinition | undefined): string {
-  return `About to change: ${changesText(steps, live)}`
+export function refusedFor({ reason, message }: Refusal): Check {
+  return { status: 'False', reason, message }
 }
 
-export function changedText(
-  hostName: string,
-  steps: readonly NetworkStep[],
-  live: NetworkDefinition | undefined,
-): string {
-  return `In force on host ${hostName}. Last change: ${changesText(steps, live)}`
+export function failureOf(error: unknown): Check {
+  const message = error instanceof Error ? error.message : String(error)
+  const fromLibvirt = isLibvirtError(error) && error.domain !== 'client'
+  if (error instanceof UpdateRefused) return { status: 'False', reason: 'ApplyFailed', message }
+  if (failureSort(error) === 'terminal') return { status: 'False', reason: 'ApplyRejected', message }
+  if (isLibvirtError(error) && !fromLibvirt) {
+    return { status: 'Unknown', reason: 'LibvirtUnavailable', message }
+  }
+  return { status: fromLibvirt ? 'False' : 'Unknown', reason: 'ApplyFailed', message }
 }
 
-function changesText(steps: readonly NetworkStep[], live: NetworkDefinition | undefined): string {
-  const has = (action: NetworkStep['action']) => steps.some((step) => step.action === action)
-  const changes = steps.flatMap((step) => (step.action === 'Update' ? [step.change] : []))
-  const updates =
-    live && changes.length > 0
-      ? [`${counted(changes.length, 'live update')} (${interruptionOf(changes, live).message})`]
-      : []
-  const restart = has('Stop') && has('Start')
-  return [
-    ...updates,
-    ...(has('Define') ? ['saved definition'] : []),
-    ...(has('Mark') ? ['mark in its metadata'] : []),
-    ...(has('Autostart') ? ['autostart'] : []),
-    ...(restart ? ['restart (its guests are cut off until their taps are back on the bridge)'] : []),
-    ...(has('Start') && !restart ? ['start'] : []),
-  ].join('; ')
+interface Reported {
+  metadata: { generation?: number }
+  status?: { conditions?: Condition[] }
 }
 
-function counted(count: number, what: string): string {
-  return `${count} ${what}${count === 1 ? '' : 's'}`
-}
-
-/** Every field that takes a restart, and what to do. */
-export function restartText({ differences }: NetworkStepsPlan): string {
-  return differences
-    .map(({ field, observed, effective, verdict, reason }) => {
-      const change = `${field}: ${observed || '(none)'} -> ${effective || '(none)'}`
-      return verdict === 'Refused' ? `${change}: ${reason}` : `${change}: changed with the rest`
-    })
-    .join('\n')
+/** Says whether status is another now. */
+export async function writeReadiness(
+  { store }: Pick<Context, 'store'>,
+  key: Key & { kind: 'Network' | 'PortGroup' },
+  resource: Reported,
+  check: Check,
+): Promise<boolean> {
+  const generation = resource.metadata.generation ?? 0
+  const current = store.get(key.kind, key.name)?.status
+  const previous = current?.conditions ?? []
+  // The last accepted manifest stays in force; that a newer one is not must not look like success.
+  const rejection = store.rejection(key)
+  const told: Check =
+    rejection && check.status === 'True'
+      ? { status: 'False', reason: 'InvalidManifest', message: rejection.message }
+      : check
+  const conditions = readiness(told, generation, previous, new Date().toISOString())
+  const next = { ...current, observedGeneration: generation, conditions }
+  await store.writeStatus(key, next)
+  return !isDeepStrictEqual(current, next)
 }

@@ -2,15 +2,14 @@
 export class RestartedDnsmasqs {
   readonly #reasons = new Map<string, string>()
 
-  /** Whether there is a reason to restart it that was none before; from then on it was one. */
+  /** Whether there is a reason to restart it that it was not restarted for. */
   isNew(network: string, reasons: readonly string[]): boolean {
     const text = reasons.join('\n')
-    if (text === '') {
-      this.#reasons.delete(network)
-      return false
-    }
-    if (this.#reasons.get(network) === text) return false
-    this.#reasons.set(network, text)
-    return true
+    if (text === '') this.#reasons.delete(network)
+    return text !== '' && this.#reasons.get(network) !== text
+  }
+
+  remember(network: string, reasons: readonly string[]): void {
+    this.#reasons.set(network, reasons.join('\n'))
   }
 }

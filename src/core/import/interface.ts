@@ -6,7 +6,7 @@ import { validate } from '../../api/validate.ts'
 import type { InterfaceDefinition } from '../definition.ts'
 import { ownerOf } from '../identity.ts'
 import { ownPortGroup } from '../network/definition.ts'
-import { resolve } from '../resolve/resolve.ts'
+import { impossible } from './impossible.ts'
 import { objectNameOf } from './object-name.ts'
 
 export interface ImportedGuest {
@@ -68,21 +68,10 @@ export function importInterface(
   if (object?.kind !== 'GuestInterface') {
     return { refusals: problems.map(({ field, reason }) => `${field}: ${reason}`) }
   }
-  const refusals = notPossible(object, guest.uuid)
+  // What is plugged into a network can only be told with that network.
+  const alone = object.spec.source.network === undefined
+  const refusals = alone ? impossible(object, { networks: [], portGroups: [] }, guest.uuid) : []
   return refusals.length > 0 ? { refusals } : { manifest: object }
-}
-
-/** What libvirt shows there and drops, or takes no notice of, we refuse to have. */
-function notPossible(manifest: GuestInterface, guestUUID: string | undefined): string[] {
-  if (manifest.spec.source.network) return []
-  const resolved = resolve({
-    guestInterface: manifest,
-    ...(guestUUID !== undefined && { guestUUID }),
-    networks: [],
-    portGroups: [],
-    host: { name: 'any', labels: {} },
-  })
-  return 'refusals' in resolved ? resolved.refusals.map(({ message }) => message) : []
 }
 
 /** A live definition shows the device or the bridge that libvirt took from a network, and names the network beside it. */

@@ -55,7 +55,7 @@ export function normalForm({
 }
 
 /** As libvirt prints an address: IPv6 in lower case, its longest row of zeros left out. */
-export function addressText(address: string): string {
+function addressText(address: string): string {
   return isIPv4(address) ? address : new SocketAddress({ address, family: 'ipv6' }).address
 }
 

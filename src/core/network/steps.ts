@@ -1,9 +1,10 @@
 /** The steps by which a libvirt network becomes what a Network says, or why it has to be restarted for that. */
 import type { Difference, Verdict } from '../../api/guest-interface.ts'
 import type { NetworkDefinition } from './definition.ts'
-import type { NetworkChange, RestartReason } from './plan/change.ts'
+import { type Found, foundIn, judged } from './differences.ts'
+import type { NetworkChange, NetworkPlan } from './plan/change.ts'
 import { courseOf } from './plan/dnsmasq-course.ts'
-import { entryText, fieldOf, finderIn } from './plan/entry-text.ts'
+import { fieldOf } from './plan/entry-text.ts'
 import { planNetwork } from './plan/plan.ts'
 import { revival } from './plan/revival.ts'
 
@@ -25,92 +26,115 @@ export interface NetworkState {
   live?: NetworkDefinition
   autostart: boolean
   dnsmasqDied: boolean
+  /** Somebody removed the bridge of a network that libvirt believes to run: its guests are cut off. */
+  bridgeGone: boolean
 }
 
 export interface NetworkStepsPlan {
   verdict: Verdict
   steps: NetworkStep[]
   differences: Difference[]
-  /** Why the running network cannot become what is wanted without a restart. */
-  restartRequired: RestartReason[]
 }
 
 export interface NetworkPolicy {
   onRestartRequired: 'Refuse' | 'Restart'
-  /** This libvirt modifies DNS hosts and TXT records in place. */
-  canModifyDns: boolean
 }
 
 /**
  * All or nothing: with a difference that takes a restart and `Refuse` nothing of it is a step. A dnsmasq that died is started again
- * whatever differs. The running network is changed before
- * the saved definition, so that what libvirt refuses is not saved.
+ * whatever differs, and a network whose bridge is gone is restarted: nobody is left to be disturbed.
  */
 export function planNetworkSteps(
   state: NetworkState,
   wanted: NetworkDefinition,
-  policy: NetworkPolicy,
+  { onRestartRequired }: NetworkPolicy,
 ): NetworkStepsPlan {
-  const { saved, live } = state
-  const ofSaved = saved && planNetwork(saved, wanted, { live: false, canModifyDns: policy.canModifyDns })
-  const savedDiffers = !ofSaved || ofSaved.updates.length + ofSaved.restartRequired.length > 0
-  const marked = saved?.owner === wanted.owner
-  const saving: NetworkStep[] = [
-    ...(savedDiffers ? [{ action: 'Define' } as const] : marked ? [] : [{ action: 'Mark' } as const]),
-    ...(state.autostart ? [] : [{ action: 'Autostart' } as const]),
-  ]
-  const ofDefinition = saved && ofSaved ? differencesOf(saved, ofSaved.updates, ofSaved.restartRequired) : []
-  if (!live) {
-    return {
-      verdict: 'Attach',
-      steps: [...saving, { action: 'Start' }],
-      differences: ofDefinition.map((each) => judged(each, 'Attach', 'The network does not run yet')),
-      restartRequired: [],
-    }
-  }
-  const { updates, restartRequired } = planNetwork(live, wanted, {
-    live: true,
-    canModifyDns: policy.canModifyDns,
-  })
+  const { live } = state
+  const saving = planSaving(state, wanted)
+  if (!live) return planStart(saving)
+  const updating = planNetwork(live, wanted, { live: true })
+  if (state.bridgeGone) return planRestart(live, updating, saving)
   const reviving = state.dnsmasqDied ? revival(live).map(toStep) : []
-  const found = differencesOf(live, updates, restartRequired)
-  if (restartRequired.length > 0) {
-    const restarting = policy.onRestartRequired === 'Restart'
-    const differences = found.map((each) =>
-      'reason' in each
-        ? judged(
-            each,
-            restarting ? 'RestartRequired' : 'Refused',
-            restarting ? each.reason : `${each.reason}; ${instead}`,
-          )
-        : judged(each, restarting ? 'RestartRequired' : 'InPlace', 'Changed with the rest'),
-    )
-    return restarting
-      ? {
-          verdict: 'RestartRequired',
-          steps: [...saving, { action: 'Stop' }, { action: 'Start' }],
-          differences,
-          restartRequired,
-        }
-      : { verdict: 'Refused', steps: reviving, differences, restartRequired }
+  if (updating.restartRequired.length === 0) return planUpdates(live, updating.updates, reviving, saving)
+  return onRestartRequired === 'Restart'
+    ? planRestart(live, updating, saving)
+    : refuse(live, updating, reviving)
+}
+
+/** What makes the saved definition what is wanted, and the network start with the host. */
+interface Saving {
+  steps: NetworkStep[]
+  found: Found[]
+}
+
+function planSaving({ saved, autostart }: NetworkState, wanted: NetworkDefinition): Saving {
+  const plan = saved && planNetwork(saved, wanted, { live: false })
+  const differs = !plan || plan.updates.length + plan.restartRequired.length > 0
+  const steps: NetworkStep[] = []
+  if (differs) steps.push({ action: 'Define' })
+  else if (saved?.owner !== wanted.owner) steps.push({ action: 'Mark' })
+  if (!autostart) steps.push({ action: 'Autostart' })
+  return { steps, found: saved && plan ? foundIn(saved, plan) : [] }
+}
+
+function planStart({ steps, found }: Saving): NetworkStepsPlan {
+  return {
+    verdict: 'Attach',
+    steps: [...steps, { action: 'Start' }],
+    differences: found.map((each) => judged(each, 'Attach', 'The network does not run yet')),
   }
+}
+
+/** The running network is changed before the saved definition, so that what libvirt refuses is not saved. */
+function planUpdates(
+  live: NetworkDefinition,
+  updates: readonly NetworkChange[],
+  reviving: readonly NetworkStep[],
+  saving: Saving,
+): NetworkStepsPlan {
   // Behind the updates: they may be what lets dnsmasq start again, and most of them start it.
   const started = courseOf(live.settings.ips ?? [], updates).effects.includes('restart')
-  const steps: NetworkStep[] = [...updates.map(toStep), ...(started ? [] : reviving), ...saving]
-  const ofLive = new Set(found.map(({ field }) => field))
+  const steps = [...updates.map(toStep), ...(started ? [] : reviving), ...saving.steps]
+  const ofLive = foundIn(live, { updates, restartRequired: [] })
+  const fields = new Set(ofLive.map(({ field }) => field))
+  const ofSaved = saving.found.filter(({ field }) => !fields.has(field))
   return {
     verdict: steps.some(({ action }) => action !== 'Mark') ? 'InPlace' : 'None',
     steps,
     differences: [
-      ...found.map((each) => judged(each, 'InPlace', 'Changed while the network runs')),
-      ...ofDefinition
-        .filter(({ field }) => !ofLive.has(field))
-        .map((each) => judged(each, 'InPlace', 'Only the saved definition differs')),
+      ...ofLive.map((each) => judged(each, 'InPlace', 'Changed while the network runs')),
+      ...ofSaved.map((each) => judged(each, 'InPlace', 'Only the saved definition differs')),
     ],
-    restartRequired: [],
   }
 }
 
+function planRestart(live: NetworkDefinition, updating: NetworkPlan, saving: Saving): NetworkStepsPlan {
+  return {
+    verdict: 'RestartRequired',
+    steps: [...saving.steps, { action: 'Stop' }, { action: 'Start' }],
+    differences: foundIn(live, updating).map((each) =>
+      judged(each, 'RestartRequired', each.reason ?? withTheRest),
+    ),
+  }
+}
+
+function refuse(
+  live: NetworkDefinition,
+  updating: NetworkPlan,
+  reviving: readonly NetworkStep[],
+): NetworkStepsPlan {
+  return {
+    verdict: 'Refused',
+    steps: [...reviving],
+    differences: foundIn(live, updating).map((each) =>
+      each.reason === undefined
+        ? judged(each, 'InPlace', withTheRest)
+        : judged(each, 'Refused', `${each.reason}; ${instead}`),
+    ),
+  }
+}
+
+const withTheRest = 'Changed with the rest'
 const instead =
   'set onRestartRequired: Restart to have the network restarted and its guests plugged in again, or take the change back'
 
@@ -139,46 +163,3 @@ export function networkStepText(step: NetworkStep): string {
 }
 
 const toStep = (change: NetworkChange): NetworkStep => ({ action: 'Update', change })
-
-interface Found {
-  field: string
-  observed: string
-  effective: string
-}
-
-/** What is deleted and added again under the same name is one difference. */
-function differencesOf(
-  from: NetworkDefinition,
-  updates: readonly NetworkChange[],
-  restartRequired: readonly RestartReason[],
-): (Found | (Found & { reason: string }))[] {
-  const entryBefore = finderIn(from)
-  const byField = new Map<string, Found>()
-  for (const change of updates) {
-    const field = fieldOf(change)
-    const known = byField.get(field) ?? { field, observed: '', effective: '' }
-    if (change.command === 'delete') byField.set(field, { ...known, observed: entryText(change.entry) })
-    else {
-      const before = change.command === 'modify' ? entryBefore(change) : undefined
-      const observed = before ? entryText(before) : known.observed
-      byField.set(field, { field, observed, effective: entryText(change.entry) })
-    }
-  }
-  return [
-    ...restartRequired.map(({ field, from: observed, to: effective, reason }) => ({
-      field,
-      observed,
-      effective,
-      reason,
-    })),
-    ...byField.values(),
-  ]
-}
-
-/** Characters that a value in status may have. */
-const maxValue = 8_192
-
-function judged({ field, observed, effective }: Found, verdict: Verdict, reason: string): Difference {
-  const cut = (value: string) => (value.length > maxValue ? `${value.slice(0, maxValue - 1)}…` : value)
-  return { field, observed: cut(observed), effective: cut(effective), verdict, reason }
-}

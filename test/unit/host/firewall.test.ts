@@ -53,6 +53,7 @@ it('takes away the copies of one network, or of all', () => {
 :LIBVIRT_FWI - [0:0]
 :PATCHBAY_FWI_br1 - [0:0]
 :PATCHBAY_FWI_br10 - [0:0]
+:PATCHBAY_FWI_lab_br1 - [0:0]
 -A FORWARD -j PATCHBAY_FWI_br1
 -A FORWARD -j PATCHBAY_FWI_br10
 -A FORWARD -j LIBVIRT_FWI
@@ -62,6 +63,8 @@ COMMIT
   expect(releasedRules(both, 'br1')).toBe(
     '*filter\n-D FORWARD -j PATCHBAY_FWI_br1\n-F PATCHBAY_FWI_br1\n-X PATCHBAY_FWI_br1\nCOMMIT\n',
   )
-  expect(releasedRules(both)).toContain('-X PATCHBAY_FWI_br1\n-X PATCHBAY_FWI_br10\n')
+  expect(releasedRules(both)).toContain(
+    '-X PATCHBAY_FWI_br1\n-X PATCHBAY_FWI_br10\n-X PATCHBAY_FWI_lab_br1\n',
+  )
   expect(releasedRules(saved)).toBe('')
 })

@@ -38,7 +38,7 @@ export interface RestartReason {
 
 export interface NetworkPlan {
   /** In the order in which libvirt is to be asked. */
-  updates: NetworkChange[]
+  updates: readonly NetworkChange[]
   /** When not empty, the updates alone don't make the one definition the other. */
-  restartRequired: RestartReason[]
+  restartRequired: readonly RestartReason[]
 }

@@ -2,26 +2,20 @@
 import type { SectionEntry } from './change.ts'
 import { planOrderedList } from './ordered-list.ts'
 import type { Step } from './step.ts'
-import { planMap } from './unordered-list.ts'
+import { planUnorderedList } from './unordered-list.ts'
 
-export type DnsHost = SectionEntry['dns-host']
-export type DnsTxt = SectionEntry['dns-txt']
-export type DnsSrv = SectionEntry['dns-srv']
+type DnsHost = SectionEntry['dns-host']
+type DnsTxt = SectionEntry['dns-txt']
+type DnsSrv = SectionEntry['dns-srv']
 
-export function planDnsHosts(
-  from: readonly DnsHost[],
-  to: readonly DnsHost[],
-  canModify: boolean,
-): Step<DnsHost>[] | undefined {
-  return planMap(from, to, { key: ({ ip }) => ip, canModify })
+/** libvirt refuses to modify one (9.0: error 84). */
+export function planDnsHosts(from: readonly DnsHost[], to: readonly DnsHost[]): Step<DnsHost>[] | undefined {
+  return planUnorderedList(from, to, { key: ({ ip }) => ip, canModify: false })
 }
 
-export function planDnsTxts(
-  from: readonly DnsTxt[],
-  to: readonly DnsTxt[],
-  canModify: boolean,
-): Step<DnsTxt>[] | undefined {
-  return planMap(from, to, { key: ({ name }) => name, canModify })
+/** The same. */
+export function planDnsTxts(from: readonly DnsTxt[], to: readonly DnsTxt[]): Step<DnsTxt>[] | undefined {
+  return planUnorderedList(from, to, { key: ({ name }) => name, canModify: false })
 }
 
 /**

@@ -3,7 +3,7 @@ import type { SectionEntry } from './change.ts'
 import { planOrderedList } from './ordered-list.ts'
 import type { Step } from './step.ts'
 
-export type ForwardInterface = SectionEntry['forward-interface']
+type ForwardInterface = SectionEntry['forward-interface']
 
 /** Undefined when a device is in a list twice. */
 export function planForwardInterfaces(

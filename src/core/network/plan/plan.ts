@@ -1,7 +1,7 @@
 /** The shortest list of live updates by which libvirt makes one definition of a network another. */
 import type { Ip } from '../../../api/network-addresses.ts'
 import { normalForm } from '../canonical.ts'
-import type { NetworkDefinition } from '../definition.ts'
+import { isMadeByLibvirt, type NetworkDefinition } from '../definition.ts'
 import type { NetworkChange, NetworkPlan, RestartReason, Section, SectionEntry } from './change.ts'
 import { planDhcpHosts } from './dhcp-hosts.ts'
 import { type DhcpRange, planDhcpRanges } from './dhcp-ranges.ts'
@@ -18,8 +18,6 @@ import { isInPhases, phases, type Step } from './step.ts'
 export interface NetworkPlanOptions {
   /** The updates are for a running network: dnsmasq has to follow. */
   live: boolean
-  /** This libvirt modifies DNS hosts and TXT records in place; 9.0 refuses with error 84. */
-  canModifyDns: boolean
 }
 
 /**
@@ -31,93 +29,108 @@ export interface NetworkPlanOptions {
 export function planNetwork(
   from: NetworkDefinition,
   to: NetworkDefinition,
-  { live, canModifyDns }: NetworkPlanOptions,
+  { live }: NetworkPlanOptions,
 ): NetworkPlan {
   const before = normalForm(from)
   const after = asLibvirtChose(normalForm(to), before)
-  const restartRequired = [
+  const plan = new Collector([
     ...restartReasons(before, after),
     ...ipReasons(before.settings.ips ?? [], after.settings.ips ?? []),
-  ]
-  const placed: Placed[] = []
-  const plan = new Collector(placed, restartRequired)
-
-  const [forward, nextForward] = [before.settings.forward, after.settings.forward]
-  if (!restartRequired.some(({ field }) => /^forward\.(mode|pf|addresses)$/.test(field))) {
-    const [left, right] = [forward?.interfaces ?? [], nextForward?.interfaces ?? []]
-    plan.add('forward-interface', 'forward.interfaces', left, right, planForwardInterfaces(left, right))
-  }
-  plan.add(
-    'portgroup',
-    'portGroups',
-    before.portGroups,
-    after.portGroups,
-    planPortGroups(before.portGroups, after.portGroups),
-  )
-  planDns(plan, before, after, canModifyDns)
+  ])
+  planForward(plan, before, after)
+  planGroups(plan, before, after)
+  planDns(plan, before, after)
   planIps(plan, before, after)
 
   const ips = before.settings.ips ?? []
   const dhcp = new IpDhcp(ips)
-  const updates = inOrder(placed, ips, live).filter((update) => dhcp.apply(update))
-  restartRequired.push(...bootpReasons(before, after, updates))
+  const updates = inOrder(plan.placed, ips, live).filter((update) => dhcp.apply(update))
   const behind = live ? courseOf(ips, updates).behind : undefined
   return {
     updates: behind === undefined ? updates : [...updates, ...followUp(before, after, behind)],
-    restartRequired,
+    restartRequired: [...plan.restartRequired, ...bootpReasons(before, after, updates)],
   }
 }
 
 function asLibvirtChose(to: NetworkDefinition, from: NetworkDefinition): NetworkDefinition {
-  const { mac, bridge } = from.settings
-  const name = to.settings.bridge?.name ?? bridge?.name
   const settings = { ...to.settings }
-  if (settings.mac === undefined && mac !== undefined) settings.mac = mac
-  if (name !== undefined) settings.bridge = { ...settings.bridge, name }
+  // The bridge of another network is somebody's choice.
+  if (isMadeByLibvirt(from.settings) && isMadeByLibvirt(settings)) {
+    const { mac, bridge } = from.settings
+    const name = settings.bridge?.name ?? bridge?.name
+    if (settings.mac === undefined && mac !== undefined) settings.mac = mac
+    if (name !== undefined) settings.bridge = { ...settings.bridge, name }
+  }
   const uuid = to.uuid ?? from.uuid
   return { ...to, ...(uuid !== undefined && { uuid }), settings }
 }
 
-class Collector {
-  readonly #placed: Placed[]
-  readonly #restartRequired: RestartReason[]
+/** One list of a network, as it is and as it is to be. */
+interface SectionLists<S extends Section> {
+  section: S
+  /** Path of the setting. */
+  field: string
+  from: readonly SectionEntry[S][]
+  to: readonly SectionEntry[S][]
+  parentIndex?: number
+}
 
-  constructor(placed: Placed[], restartRequired: RestartReason[]) {
-    this.#placed = placed
-    this.#restartRequired = restartRequired
+class Collector {
+  readonly placed: Placed[] = []
+  readonly restartRequired: RestartReason[]
+
+  constructor(restartRequired: RestartReason[]) {
+    this.restartRequired = restartRequired
   }
 
-  /** `steps` undefined: no updates lead from the one list to the other. */
+  /** `steps` undefined: no updates lead from the one list to the other. `addFirst`: what comes in comes before what goes. */
   add<S extends Section>(
-    section: S,
-    field: string,
-    from: readonly SectionEntry[S][],
-    to: readonly SectionEntry[S][],
+    { section, field, from, to, parentIndex = 0 }: SectionLists<S>,
     steps: Step<SectionEntry[S]>[] | undefined,
-    parentIndex = 0,
     addFirst = false,
   ): void {
-    if (steps === undefined) this.#restartRequired.push(restartReason(field, from, to))
-    else {
-      const ordered = isInPhases(steps)
-      for (const { command, entry } of steps) {
-        const change = { command, section, parentIndex, entry } as NetworkChange
-        const phase = addFirst && command !== 'delete' ? -1 : ordered ? phases[command] : phases.modify
-        this.#placed.push({ change, phase })
-      }
+    if (steps === undefined) {
+      this.restartRequired.push(restartReason(field, from, to))
+      return
+    }
+    const ordered = isInPhases(steps)
+    for (const { command, entry } of steps) {
+      const change = { command, section, parentIndex, entry } as NetworkChange
+      const phase = addFirst && command !== 'delete' ? -1 : ordered ? phases[command] : phases.modify
+      this.placed.push({ change, phase })
     }
   }
 }
 
+/** Devices of a pool, or behind a network that libvirt makes. */
+function planForward(plan: Collector, before: NetworkDefinition, after: NetworkDefinition): void {
+  const { forward } = before.settings
+  // libvirt takes no device beside the bridge of mode bridge.
+  const inTheWay =
+    forward?.mode === 'bridge'
+      ? /^(forward\.(mode|pf|addresses)|bridge\.name)$/
+      : /^forward\.(mode|pf|addresses)$/
+  if (plan.restartRequired.some(({ field }) => inTheWay.test(field))) return
+  const [from, to] = [forward?.interfaces ?? [], after.settings.forward?.interfaces ?? []]
+  const lists = { section: 'forward-interface', field: 'forward.interfaces', from, to } as const
+  plan.add(lists, planForwardInterfaces(from, to))
+}
+
+function planGroups(plan: Collector, before: NetworkDefinition, after: NetworkDefinition): void {
+  const [from, to] = [before.portGroups, after.portGroups]
+  plan.add({ section: 'portgroup', field: 'portGroups', from, to }, planPortGroups(from, to))
+}
+
 /** A DNS server that is switched on or off takes its records along. */
-function planDns(plan: Collector, from: NetworkDefinition, to: NetworkDefinition, canModify: boolean): void {
+function planDns(plan: Collector, from: NetworkDefinition, to: NetworkDefinition): void {
   const [left, right] = [from.settings.dns ?? {}, to.settings.dns ?? {}]
   if (left.enable !== right.enable) return
-  const [hosts, txts, srvs] = [left.hosts ?? [], left.txts ?? [], left.srvs ?? []]
-  const wanted = { hosts: right.hosts ?? [], txts: right.txts ?? [], srvs: right.srvs ?? [] }
-  plan.add('dns-host', 'dns.hosts', hosts, wanted.hosts, planDnsHosts(hosts, wanted.hosts, canModify))
-  plan.add('dns-txt', 'dns.txts', txts, wanted.txts, planDnsTxts(txts, wanted.txts, canModify))
-  plan.add('dns-srv', 'dns.srvs', srvs, wanted.srvs, planDnsSrvs(srvs, wanted.srvs))
+  const lists = <K extends 'hosts' | 'txts' | 'srvs'>(name: K) =>
+    ({ field: `dns.${name}`, from: left[name] ?? [], to: right[name] ?? [] }) as const
+  const [hosts, txts, srvs] = [lists('hosts'), lists('txts'), lists('srvs')]
+  plan.add({ section: 'dns-host', ...hosts }, planDnsHosts(hosts.from, hosts.to))
+  plan.add({ section: 'dns-txt', ...txts }, planDnsTxts(txts.from, txts.to))
+  plan.add({ section: 'dns-srv', ...srvs }, planDnsSrvs(srvs.from, srvs.to))
 }
 
 /** An `ip` that is in one of them only, or of another size, has no updates: its addresses would be out of place. */
@@ -129,26 +142,25 @@ function planIps(plan: Collector, from: NetworkDefinition, to: NetworkDefinition
   })
 }
 
-function planIp(plan: Collector, from: Ip, to: Ip, n: number): void {
-  const [hosts, wantedHosts] = [from.dhcp?.hosts ?? [], to.dhcp?.hosts ?? []]
-  const [ranges, wantedRanges] = [from.dhcp?.ranges ?? [], to.dhcp?.ranges ?? []]
-  const hostSteps = planDhcpHosts(hosts, wantedHosts)
-  const rangeSteps = planDhcpRanges(ranges, wantedRanges)
+function planIp(plan: Collector, before: Ip, after: Ip, parentIndex: number): void {
+  const lists = <K extends 'hosts' | 'ranges'>(name: K) =>
+    ({
+      field: `ips[${parentIndex}].dhcp.${name}`,
+      from: before.dhcp?.[name] ?? [],
+      to: after.dhcp?.[name] ?? [],
+      parentIndex,
+    }) as const
+  const [hosts, ranges] = [lists('hosts'), lists('ranges')]
+  const hostSteps = planDhcpHosts(hosts.from, hosts.to)
+  const rangeSteps = planDhcpRanges(ranges.from, ranges.to)
   // libvirt keeps bootp as long as there is a host or a range: what comes in has to come first where nothing else stays.
-  const staying = hosts.length + ranges.length - deletesIn(hostSteps ?? []) - deletesIn(rangeSteps ?? [])
-  const addFirst = from.dhcp?.bootp !== undefined && staying === 0
+  const there = hosts.from.length + ranges.from.length
+  const staying = there - deletesIn(hostSteps ?? []) - deletesIn(rangeSteps ?? [])
+  const addFirst = before.dhcp?.bootp !== undefined && staying === 0
   const hostsCome = hostSteps?.some(({ command }) => command !== 'delete') ?? false
-  const path = `ips[${n}].dhcp`
-  plan.add('ip-dhcp-host', `${path}.hosts`, hosts, wantedHosts, hostSteps, n, addFirst)
-  plan.add(
-    'ip-dhcp-range',
-    `${path}.ranges`,
-    ranges,
-    wantedRanges,
-    rangeSteps,
-    n,
-    addFirst && !hostsCome && areApart(ranges, wantedRanges),
-  )
+  plan.add({ section: 'ip-dhcp-host', ...hosts }, hostSteps, addFirst)
+  const rangesFirst = addFirst && !hostsCome && areApart(ranges.from, ranges.to)
+  plan.add({ section: 'ip-dhcp-range', ...ranges }, rangeSteps, rangesFirst)
 }
 
 const deletesIn = (steps: readonly Step<object>[]) =>

@@ -1,14 +1,14 @@
 /** Port groups, known by name. libvirt refuses a second default: the old one steps back first. */
 import type { PortGroupSettings } from '../definition.ts'
 import type { Step } from './step.ts'
-import { planMap } from './unordered-list.ts'
+import { planUnorderedList } from './unordered-list.ts'
 
 /** Undefined when groups of one name differ. */
 export function planPortGroups(
   from: readonly PortGroupSettings[],
   to: readonly PortGroupSettings[],
 ): Step<PortGroupSettings>[] | undefined {
-  const steps = planMap(from, to, { key: ({ name }) => name, canModify: true })
+  const steps = planUnorderedList(from, to, { key: ({ name }) => name, canModify: true })
   const isNewDefault = ({ command, entry }: Step<PortGroupSettings>) =>
     command === 'modify' && entry.default === true
   return (

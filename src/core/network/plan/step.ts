@@ -1,12 +1,10 @@
 /** What a section's planner gives: libvirt's command for one entry of a list; to delete one, all of it as it stands. */
-import type { Command, Section, SectionEntry } from './change.ts'
+import type { Command } from './change.ts'
 
 export interface Step<E> {
   command: Command
   entry: E
 }
-
-export type StepOf<S extends Section> = Step<SectionEntry[S]>
 
 /** Deletes come before modifies, and these before adds. */
 export const phases: Record<Command, number> = { delete: 0, modify: 1, 'add-first': 2, 'add-last': 2 }

@@ -1,17 +1,17 @@
 /** Lists whose order means nothing, of entries that libvirt knows by one key. */
 import { difference, type Step } from './step.ts'
 
-interface MapRules<E> {
+interface UnorderedListRules<E> {
   key(entry: E): string
   /** Else a change is a delete and an add. */
   canModify: boolean
 }
 
 /** Deletes, modifies, adds. Undefined when entries of one key differ, which libvirt can't tell apart. */
-export function planMap<E extends object>(
+export function planUnorderedList<E extends object>(
   from: readonly E[],
   to: readonly E[],
-  { key, canModify }: MapRules<E>,
+  { key, canModify }: UnorderedListRules<E>,
 ): Step<E>[] | undefined {
   const { gone, added } = difference(from, to)
   const changed = new Set([...gone, ...added].map(key))

@@ -21,9 +21,10 @@ const running = (one: NetworkDefinition, saved = one, more: Partial<NetworkState
   live: one,
   autostart: true,
   dnsmasqDied: false,
+  bridgeGone: false,
   ...more,
 })
-const off = { autostart: false, dnsmasqDied: false }
+const off = { autostart: false, dnsmasqDied: false, bridgeGone: false }
 
 function planned(
   state: NetworkState,
@@ -32,7 +33,6 @@ function planned(
 ) {
   const { verdict, steps, differences } = planNetworkSteps(state, wanted, {
     onRestartRequired,
-    canModifyDns: false,
   })
   return {
     verdict,
@@ -53,7 +53,7 @@ describe('planNetworkSteps', () => {
     ],
     [
       'stopped, and of another definition',
-      { saved: definition(), autostart: true, dnsmasqDied: false },
+      { ...off, saved: definition(), autostart: true },
       definition({ mtu: 1400 }),
       { verdict: 'Attach', steps: ['Define', 'Start'], differences: ['mtu Attach'] },
     ],
@@ -101,6 +101,16 @@ describe('planNetworkSteps', () => {
       },
     ],
     [
+      'a bridge that somebody removed, and a change that would otherwise be refused',
+      running(definition(), definition(), { bridgeGone: true, dnsmasqDied: true }),
+      definition({ mtu: 1400 }),
+      {
+        verdict: 'RestartRequired',
+        steps: ['Define', 'Stop', 'Start'],
+        differences: ['mtu RestartRequired'],
+      },
+    ],
+    [
       'a dead dnsmasq',
       running(definition(), definition(), { dnsmasqDied: true }),
       definition(),
@@ -135,7 +145,7 @@ describe('planNetworkSteps', () => {
     const { differences } = planNetworkSteps(
       running(definition(hosts(['a', 'b', 'c']))),
       definition(hosts(['a', 'x', 'y'])),
-      { onRestartRequired: 'Refuse', canModifyDns: false },
+      { onRestartRequired: 'Refuse' },
     )
     expect(differences.map(({ field, observed, effective }) => [field, observed, effective])).toEqual([
       ['ips[0].dhcp.hosts[10.0.0.11]', 'name=b-10.0.0 ip=10.0.0.11', 'name=x-10.0.0 ip=10.0.0.11'],

@@ -6,8 +6,8 @@ import { planNetwork } from '../../../../../src/core/network/plan/plan.ts'
 import { applyAll } from './apply-update.ts'
 import { anyPairs, pairs } from './definitions.ts'
 
-const saved = { live: false, canModifyDns: false }
-const live = { live: true, canModifyDns: false }
+const saved = { live: false }
+const live = { live: true }
 
 describe.each([
   ['saved', saved],

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import type { NetworkDefinition, NetworkSettings } from '../../../../src/core/network/definition.ts'
+import type { NetworkDefinition, NetworkSettings } from '../../../../../src/core/network/definition.ts'
 import {
   buildXml,
   element,
@@ -8,10 +8,10 @@ import {
   parseXml,
   type XmlElement,
   XmlError,
-} from '../../../../src/libvirt/xml/document.ts'
-import { buildNetwork, parseNetwork } from '../../../../src/libvirt/xml/network.ts'
-import { inexpressible } from '../../../../src/libvirt/xml/network-inexpressible.ts'
-import { networks } from './network-definitions.ts'
+} from '../../../../../src/libvirt/xml/document.ts'
+import { inexpressible } from '../../../../../src/libvirt/xml/network/inexpressible.ts'
+import { buildNetwork, parseNetwork } from '../../../../../src/libvirt/xml/network/network.ts'
+import { networks } from './definitions.ts'
 
 const networkOf = (settings: NetworkSettings = {}, more: Partial<NetworkDefinition> = {}) => ({
   name: 'n',

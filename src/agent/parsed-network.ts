@@ -2,8 +2,8 @@
  * libvirt's definitions of networks, each text parsed once: a pass reads them several times over, and mostly finds what the pass
  * before found. One of 2,000 DHCP hosts takes 10 ms to parse.
  */
-import type { NetworkDefinition } from '../../core/network/definition.ts'
-import { parseNetwork } from '../../libvirt/xml/network.ts'
+import type { NetworkDefinition } from '../core/network/definition.ts'
+import { parseNetwork } from '../libvirt/xml/network/network.ts'
 
 /** By text; the one that was asked for last is the last. */
 const parsed = new Map<string, NetworkDefinition>()

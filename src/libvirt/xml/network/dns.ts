@@ -1,8 +1,8 @@
 /** libvirt's `dns` element of a network <-> Dns. */
-import type { Dns } from '../../api/network-dns.ts'
-import type { SectionEntry } from '../../core/network/plan/change.ts'
-import { attribute, integer, shape, text, yesNo } from './codec.ts'
-import { content, entries, whole } from './network-codec.ts'
+import type { Dns } from '../../../api/network-dns.ts'
+import type { SectionEntry } from '../../../core/network/plan/change.ts'
+import { attribute, integer, shape, text, yesNo } from '../codec.ts'
+import { content, entries, whole } from './codec.ts'
 
 export const dnsTxt = whole<SectionEntry['dns-txt']>(
   { name: attribute('name', text), value: attribute('value', text) },

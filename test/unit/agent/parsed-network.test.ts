@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { parsedNetwork } from '../../../../src/agent/network/parsed.ts'
-import { parseNetwork } from '../../../../src/libvirt/xml/network.ts'
+import { parsedNetwork } from '../../../src/agent/parsed-network.ts'
+import { parseNetwork } from '../../../src/libvirt/xml/network/network.ts'
 
 const xmlOf = (name: string) => `<network><name>${name}</name><ip address='10.0.0.1' prefix='8'/></network>`
 

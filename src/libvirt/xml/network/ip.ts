@@ -1,9 +1,9 @@
 /** libvirt's `ip` and `route` elements of a network <-> Ip and Route. */
 import { isIPv6 } from 'node:net'
-import type { Ip, Route } from '../../api/network-addresses.ts'
-import type { SectionEntry } from '../../core/network/plan/change.ts'
-import { attribute, type Codec, child, integer, oneOf, shape, text, yesNo } from './codec.ts'
-import { entries, macSpelling, unescaped, whole } from './network-codec.ts'
+import type { Ip, Route } from '../../../api/network-addresses.ts'
+import type { SectionEntry } from '../../../core/network/plan/change.ts'
+import { attribute, type Codec, child, integer, oneOf, shape, text, yesNo } from '../codec.ts'
+import { entries, macSpelling, unescaped, whole } from './codec.ts'
 
 type Range = SectionEntry['ip-dhcp-range']
 type Host = SectionEntry['ip-dhcp-host']

@@ -1,7 +1,7 @@
 /** What stands in a network's definition in a namespace: our mark, and dnsmasq's options. */
-import { attribute, type Codec, child, text } from './codec.ts'
-import { childOf, element, isElement, type XmlElement } from './document.ts'
-import { content, entries, localName, namespaceOf } from './network-codec.ts'
+import { attribute, type Codec, child, text } from '../codec.ts'
+import { childOf, element, isElement, type XmlElement } from '../document.ts'
+import { content, entries, localName, namespaceOf } from './codec.ts'
 
 /** Of our element in `<metadata>`. Networks that are defined carry it: it stays for good. */
 export const markNamespace = 'https://patchbay.dev/libvirt/network/v1'

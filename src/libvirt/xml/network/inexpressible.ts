@@ -2,10 +2,10 @@
  * What of a network's XML no manifest can say. By construction complete: it is what is left after the tables that read the XML
  * have taken away all that they understand.
  */
-import { child } from './codec.ts'
-import { isElement, type XmlElement } from './document.ts'
+import { child } from '../codec.ts'
+import { isElement, type XmlElement } from '../document.ts'
+import { content } from './codec.ts'
 import { networkContent, parseRoot } from './network.ts'
-import { content } from './network-codec.ts'
 
 /** libvirt's own bookkeeping: how many guests use it. Nothing that anybody sets. */
 const usage = 'connections'

@@ -1,8 +1,7 @@
-/** Whether the manifests say one thing of a Network or a PortGroup on this host. */
+/** Whether a Network or a PortGroup holds on this host, and whether the manifests say one thing of it. */
 import type { Network } from '../../api/network.ts'
 import type { PortGroup } from '../../api/port-group.ts'
 import { labelsOf, selects } from '../../core/host-selector.ts'
-import type { Check } from '../../core/interface-status.ts'
 import { ownPortGroup } from '../../core/network/definition.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import {
@@ -38,7 +37,8 @@ export function networkConflict(network: Network, { host, store }: Surroundings)
     .find((refusal) => refusal !== undefined)
 }
 
-function portGroupRefusal(portGroup: PortGroup, { host, store }: Surroundings): Refusal | undefined {
+/** Why a PortGroup that selects this host cannot be in force here. */
+export function portGroupRefusal(portGroup: PortGroup, { host, store }: Surroundings): Refusal | undefined {
   if (groupNameOf(portGroup) === ownPortGroup) {
     return {
       reason: 'PortGroupReserved',
@@ -47,19 +47,4 @@ function portGroupRefusal(portGroup: PortGroup, { host, store }: Surroundings): 
     }
   }
   return portGroupConflict(portGroup, host, store.list('PortGroup'))
-}
-
-export function checkPortGroup(portGroup: PortGroup, context: Surroundings): Check {
-  const { host } = context
-  if (!selectsHost(portGroup, context)) return accepted(`Does not select host ${host.name}`)
-  const refusal = portGroupRefusal(portGroup, context)
-  return refusal ? refusedFor(refusal) : accepted(`In force on host ${host.name}`)
-}
-
-export function accepted(message: string): Check {
-  return { status: 'True', reason: 'Accepted', message }
-}
-
-export function refusedFor({ reason, message }: Refusal): Check {
-  return { status: 'False', reason, message }
 }

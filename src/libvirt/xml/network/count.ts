@@ -1,6 +1,6 @@
 /** Whether libvirt itself knows that a device of a network's pool is in use. */
-import { pciAddress } from './codec.ts'
-import { childOf, isElement, parseXml } from './document.ts'
+import { pciAddress } from '../codec.ts'
+import { childOf, isElement, parseXml } from '../document.ts'
 
 /** `device`: link or PCI address. `xml`: the live definition; a network that is off counts nothing. */
 export function isCounted(xml: string, device: string): boolean {

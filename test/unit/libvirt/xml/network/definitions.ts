@@ -1,15 +1,15 @@
 /** Arbitrary networks with everything that a definition can hold, values hostile wherever libvirt takes any string. */
 import fc, { type Arbitrary } from 'fast-check'
-import type { Ip, Route } from '../../../../src/api/network-addresses.ts'
-import type { Dns } from '../../../../src/api/network-dns.ts'
-import type { Forward } from '../../../../src/api/network-forward.ts'
+import type { Ip, Route } from '../../../../../src/api/network-addresses.ts'
+import type { Dns } from '../../../../../src/api/network-dns.ts'
+import type { Forward } from '../../../../../src/api/network-forward.ts'
 import type {
   NetworkDefinition,
   NetworkSettings,
   PortGroupSettings,
-} from '../../../../src/core/network/definition.ts'
-import type { NetworkChange, SectionEntry } from '../../../../src/core/network/plan/change.ts'
-import { hostile, settings as ofInterface, pciAddress, plain, some } from './definitions.ts'
+} from '../../../../../src/core/network/definition.ts'
+import type { NetworkChange, SectionEntry } from '../../../../../src/core/network/plan/change.ts'
+import { hostile, settings as ofInterface, pciAddress, plain, some } from '../definitions.ts'
 
 const uint = fc.integer({ min: 0, max: 4294967295 })
 const listOf = <T>(item: Arbitrary<T>) => fc.array(item, { minLength: 1, maxLength: 4 })

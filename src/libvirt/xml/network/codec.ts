@@ -3,9 +3,9 @@
  * writing undefined takes away all that is understood and nothing else, so that what is left is what a manifest cannot say.
  */
 import { isDeepStrictEqual } from 'node:util'
-import { attribute, type Codec, type Shape, type Spelling, shape } from './codec.ts'
-import { element, isElement, type XmlElement } from './document.ts'
-import { only } from './interface.ts'
+import { attribute, type Codec, type Shape, type Spelling, shape } from '../codec.ts'
+import { element, isElement, type XmlElement } from '../document.ts'
+import { only } from '../interface.ts'
 
 /** The fields of one element as a whole: where a required one is missing, none of it is understood. */
 export function whole<T extends object>(fields: Shape<T>, required: (keyof T)[]): Codec<T> {

@@ -1,13 +1,18 @@
 /** libvirt's `<network>` <-> NetworkDefinition. The tables here and in the files beside it are the whole mapping. */
-import type { NetworkDefinition, NetworkSettings, PortGroupSettings } from '../../core/network/definition.ts'
-import { attribute, child, flag, integer, oneOf, type Shape, shape, yesNo } from './codec.ts'
-import { buildXml, childOf, element, isElement, parseXml, type XmlElement, XmlError } from './document.ts'
-import { settings as ofInterface } from './interface.ts'
-import { content, entries, macSpelling, unescaped, whole } from './network-codec.ts'
-import { dns } from './network-dns.ts'
-import { bridge, forward } from './network-forward.ts'
-import { ip, route } from './network-ip.ts'
-import { dnsmasqOptions, owner } from './network-mark.ts'
+import {
+  isMadeByLibvirt,
+  type NetworkDefinition,
+  type NetworkSettings,
+  type PortGroupSettings,
+} from '../../../core/network/definition.ts'
+import { attribute, child, flag, integer, oneOf, type Shape, shape, yesNo } from '../codec.ts'
+import { buildXml, childOf, element, isElement, parseXml, type XmlElement, XmlError } from '../document.ts'
+import { settings as ofInterface } from '../interface.ts'
+import { content, entries, macSpelling, unescaped, whole } from './codec.ts'
+import { dns } from './dns.ts'
+import { bridge, forward } from './forward.ts'
+import { ip, route } from './ip.ts'
+import { dnsmasqOptions, owner } from './mark.ts'
 
 const { virtualPort, bandwidth, trustGuestRxFilters, portIsolation } = ofInterface
 
@@ -142,13 +147,8 @@ function nameOf(network: XmlElement): string {
 
 /** libvirt names the bridges that it makes, and gives them a MAC address, when nobody does. */
 function withChoices(wanted: NetworkSettings, observed: NetworkSettings = {}): NetworkSettings {
-  if (!hasOwnBridge(wanted) || !hasOwnBridge(observed)) return wanted
+  if (!isMadeByLibvirt(wanted) || !isMadeByLibvirt(observed)) return wanted
   const mac = wanted.mac ?? observed.mac
   const bridgeName = wanted.bridge?.name ?? observed.bridge?.name
   return { ...wanted, mac, bridge: { ...wanted.bridge, name: bridgeName } }
-}
-
-/** libvirt makes the bridge. */
-function hasOwnBridge({ forward }: NetworkSettings): boolean {
-  return forward === undefined || ['nat', 'route', 'open'].includes(forward.mode)
 }

@@ -1,10 +1,10 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import type { NetworkChange } from '../../../../src/core/network/plan/change.ts'
-import { parseXml } from '../../../../src/libvirt/xml/document.ts'
-import { parseNetwork } from '../../../../src/libvirt/xml/network.ts'
-import { updateOf } from '../../../../src/libvirt/xml/network-update.ts'
-import { changes } from './network-definitions.ts'
+import type { NetworkChange } from '../../../../../src/core/network/plan/change.ts'
+import { parseXml } from '../../../../../src/libvirt/xml/document.ts'
+import { parseNetwork } from '../../../../../src/libvirt/xml/network/network.ts'
+import { updateOf } from '../../../../../src/libvirt/xml/network/update.ts'
+import { changes } from './definitions.ts'
 
 const lease = { expiry: 2, unit: 'hours' as const }
 const host = { mac: '52:54:00:00:00:01', name: 'a', ip: '10.0.0.2', lease }

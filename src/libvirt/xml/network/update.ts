@@ -1,12 +1,12 @@
 /** A planned live update as libvirt takes it: `virsh net-update NETWORK COMMAND SECTION --parent-index N XML`. */
-import type { NetworkChange, Section, SectionEntry } from '../../core/network/plan/change.ts'
-import type { NetworkUpdate } from '../client.ts'
-import type { Codec } from './codec.ts'
-import { buildXml, element } from './document.ts'
+import type { NetworkChange, Section, SectionEntry } from '../../../core/network/plan/change.ts'
+import type { NetworkUpdate } from '../../client.ts'
+import type { Codec } from '../codec.ts'
+import { buildXml, element } from '../document.ts'
+import { dnsHost, dnsSrv, dnsTxt } from './dns.ts'
+import { forwardInterface } from './forward.ts'
+import { dhcpHost, dhcpRange } from './ip.ts'
 import { portGroup } from './network.ts'
-import { dnsHost, dnsSrv, dnsTxt } from './network-dns.ts'
-import { forwardInterface } from './network-forward.ts'
-import { dhcpHost, dhcpRange } from './network-ip.ts'
 
 interface SectionXml<T> {
   element: string

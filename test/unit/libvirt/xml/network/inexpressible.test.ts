@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
-import { buildXml, isElement, parseXml, type XmlElement } from '../../../../src/libvirt/xml/document.ts'
-import { buildNetwork } from '../../../../src/libvirt/xml/network.ts'
-import { inexpressible, keptAtAdoption } from '../../../../src/libvirt/xml/network-inexpressible.ts'
-import { networks } from './network-definitions.ts'
+import { buildXml, isElement, parseXml, type XmlElement } from '../../../../../src/libvirt/xml/document.ts'
+import { inexpressible, keptAtAdoption } from '../../../../../src/libvirt/xml/network/inexpressible.ts'
+import { buildNetwork } from '../../../../../src/libvirt/xml/network/network.ts'
+import { networks } from './definitions.ts'
 
 const network = (inner: string, attributes = '') => `<network ${attributes}><name>n</name>${inner}</network>`
 

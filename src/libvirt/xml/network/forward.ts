@@ -1,6 +1,6 @@
 /** libvirt's `forward` and `bridge` elements of a network <-> Forward and Bridge. */
-import type { Forward } from '../../api/network-forward.ts'
-import type { NetworkSettings } from '../../core/network/definition.ts'
+import type { Forward } from '../../../api/network-forward.ts'
+import type { NetworkSettings } from '../../../core/network/definition.ts'
 import {
   attribute,
   type Codec,
@@ -13,8 +13,8 @@ import {
   tagged,
   text,
   yesNo,
-} from './codec.ts'
-import { attributeOr, entries, whole } from './network-codec.ts'
+} from '../codec.ts'
+import { attributeOr, entries, whole } from './codec.ts'
 
 const modes = oneOf('nat', 'route', 'open', 'bridge', 'private', 'vepa', 'passthrough', 'hostdev')
 
