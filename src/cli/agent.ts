@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import type { Logger } from 'pino'
 import type { Store } from '../store/store.ts'
-import { addHostOptions, checkHostName, type HostOptions, hostOf } from './host-options.ts'
+import { addHostOptions, type HostOptions, hostOf } from './host-options.ts'
 import { defaultState } from './status.ts'
 
 interface Options extends HostOptions {
@@ -44,44 +44,47 @@ export function addAgent(program: Command): void {
     })
 }
 
-type OpenStore = (hostName: string, log: Logger) => Store
-
-/** What the store needs is loaded once it is known which one it is: each has libraries of its own. */
-async function storeOf(options: Options, command: Command): Promise<OpenStore> {
-  const { manifests, kubeconfig, inCluster, state } = options
+function checkOrigin({ manifests, kubeconfig, inCluster }: Options, command: Command): void {
   const origins = [manifests !== undefined, kubeconfig !== undefined, inCluster === true].filter(Boolean)
   if (origins.length !== 1) {
     const mistake =
       origins.length === 0 ? 'nothing says where the manifests are' : 'manifests can come from one place only'
     command.error(`error: ${mistake}: give one of --kubeconfig FILE, --in-cluster and --manifests DIR`)
   }
-  if (manifests !== undefined) {
-    const { DirectoryStore } = await import('../store/directory/store.ts')
-    return (_, log) => new DirectoryStore({ manifests, state, log })
-  }
-  if (command.getOptionValueSource('state') === 'cli') {
+  if (manifests === undefined && command.getOptionValueSource('state') === 'cli') {
     command.error('error: --state goes with --manifests: in a cluster the API server keeps status')
   }
-  nameByNode(options, command)
-  const { kubernetesStores } = await import('../store/kubernetes/open.ts')
-  return kubernetesStores(kubeconfig)
 }
 
-/** Interfaces are bound to a host by its Node's name, which a host name need not be. */
-function nameByNode(options: Options, command: Command): void {
-  if (options.hostName !== undefined) return
+/** Loads what the store needs once it is known which one it is: each has libraries of its own. */
+async function storeOf({
+  manifests,
+  kubeconfig,
+  state,
+}: Options): Promise<(hostName: string, log: Logger) => Store> {
+  if (manifests === undefined) {
+    const { kubernetesStores } = await import('../store/kubernetes/open.ts')
+    return kubernetesStores(kubeconfig)
+  }
+  const { DirectoryStore } = await import('../store/directory/store.ts')
+  return (_, log) => new DirectoryStore({ manifests, state, log })
+}
+
+/** Interfaces are bound to a host by its Node's name, which its host name need not be. */
+function nodeOf({ hostName, manifests }: Options, command: Command): string | undefined {
   const node = process.env.NODE_NAME
-  if (!node) {
+  if (manifests === undefined && hostName === undefined && !node) {
     command.error(
       'error: nothing says which Node this host is: give --host-name NAME, or NODE_NAME in the environment',
     )
   }
-  options.hostName = checkHostName(node)
+  return manifests === undefined ? node : undefined
 }
 
 async function run(options: Options, command: Command): Promise<number> {
-  const openStore = await storeOf(options, command)
-  const { name: hostName, labels: hostLabels } = hostOf(options, command)
+  checkOrigin(options, command)
+  const { name: hostName, labels: hostLabels } = hostOf(options, command, nodeOf(options, command))
+  const openStore = await storeOf(options)
   const stop = new AbortController()
   // Never `once`: execa listens too, and ends the process where it finds itself alone.
   for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -24,14 +24,19 @@ export function addHostOptions(command: Command): Command {
     )
 }
 
-export function hostOf({ hostName, hostLabel }: HostOptions, command: Command): HostIdentity {
-  const name = hostName ?? ownHostName(command)
+/** `otherwise`: its name where no option says it; default: its own host name. */
+export function hostOf(
+  { hostName, hostLabel }: HostOptions,
+  command: Command,
+  otherwise = hostname().toLowerCase(),
+): HostIdentity {
+  const name = hostName ?? checkedName(otherwise, command)
   return { name, labels: { ...hostLabel, 'kubernetes.io/hostname': name } }
 }
 
-function ownHostName(command: Command): string {
+function checkedName(name: string, command: Command): string {
   try {
-    return checkHostName(hostname().toLowerCase())
+    return checkHostName(name)
   } catch (error) {
     return command.error(`error: ${(error as Error).message}`)
   }

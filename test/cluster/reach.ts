@@ -8,32 +8,18 @@ import { connect, type Server, type Socket } from 'node:net'
 import path from 'node:path'
 import type { LabHost } from '../lab/host.ts'
 
-export interface Reach {
-  /** From now on what is sent is lost, in both directions and without a word: as behind a cable that was cut. */
-  cut(): void
-  /** New connections work again; those that were cut stay as they are. */
-  mend(): void
-  close(): void
-}
-
-/** `url`: an address and a port of the machine's loopback. */
-export async function reachFrom(host: LabHost, url: string): Promise<Reach> {
+/** `url`: an address and a port of the machine's loopback. Returns what ends it. */
+export async function reachFrom(host: LabHost, url: string): Promise<() => void> {
   const { hostname, port } = new URL(url)
   const server = await listenIn(host, hostname, Number(port))
   const sockets = new Set<Socket>()
-  let isCut = false
   server.on('connection', (near: Socket) => {
-    sockets.add(near)
-    if (isCut) {
-      near.pause()
-      return
-    }
     const far = connect(Number(port), hostname)
-    sockets.add(far)
     for (const [from, to] of [
       [near, far],
       [far, near],
     ] as const) {
+      sockets.add(from)
       from.pipe(to)
       from.on('error', () => to.destroy())
       from.on('close', () => {
@@ -43,18 +29,9 @@ export async function reachFrom(host: LabHost, url: string): Promise<Reach> {
     }
   })
   server.unref()
-  return {
-    cut() {
-      isCut = true
-      for (const socket of sockets) socket.unpipe().pause()
-    },
-    mend() {
-      isCut = false
-    },
-    close() {
-      server.close()
-      for (const socket of sockets) socket.destroy()
-    },
+  return () => {
+    server.close()
+    for (const socket of sockets) socket.destroy()
   }
 }
 

@@ -4,7 +4,7 @@ import type { GuestInterface } from '../../src/api/guest-interface.ts'
 import type { Host } from '../../src/api/host.ts'
 import { ClusterAgent } from '../cluster/agent.ts'
 import { Cluster } from '../cluster/cluster.ts'
-import { type Reach, reachFrom } from '../cluster/reach.ts'
+import { reachFrom } from '../cluster/reach.ts'
 import { LabHost } from '../lab/host.ts'
 import type { Manifest } from '../lab/manifests.ts'
 import { grantAgents } from './agent-rights.ts'
@@ -14,13 +14,13 @@ export class ClusterHost {
   readonly cluster: Cluster
   readonly host: LabHost
   readonly agent: ClusterAgent
-  readonly reach: Reach
+  readonly #endReach: () => void
 
-  private constructor(cluster: Cluster, host: LabHost, agent: ClusterAgent, reach: Reach) {
+  private constructor(cluster: Cluster, host: LabHost, agent: ClusterAgent, endReach: () => void) {
     this.cluster = cluster
     this.host = host
     this.agent = agent
-    this.reach = reach
+    this.#endReach = endReach
   }
 
   /** The agent is not started. */
@@ -29,13 +29,13 @@ export class ClusterHost {
     await applyCrds(cluster)
     const access = await cluster.createHost(host.name)
     await grantAgents(cluster)
-    const reach = await reachFrom(host, cluster.url)
-    return new ClusterHost(cluster, host, new ClusterAgent(host, access), reach)
+    const endReach = await reachFrom(host, cluster.url)
+    return new ClusterHost(cluster, host, new ClusterAgent(host, access), endReach)
   }
 
   async stop(): Promise<void> {
     await this.agent.stop()
-    this.reach.close()
+    this.#endReach()
     await Promise.all([this.host.stop(), this.cluster.stop()])
   }
 
@@ -84,6 +84,21 @@ export class ClusterHost {
       })
       .toBe(wanted)
     return found!
+  }
+
+  /** How often somebody has asked the API server to apply a status of this kind, whether or not that changed anything. */
+  async statusWrites(resource: 'guestinterfaces' | 'hosts' | 'networks' | 'portgroups'): Promise<number> {
+    const metrics = await this.kubectl('get', '--raw', '/metrics')
+    const counters = metrics
+      .split('\n')
+      .filter(
+        (line) =>
+          line.startsWith('apiserver_request_total{') &&
+          line.includes(`resource="${resource}"`) &&
+          line.includes('subresource="status"') &&
+          line.includes('verb="APPLY"'),
+      )
+    return counters.reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
   }
 
   /** TYPE REASON of each Event about an object, oldest first. */

@@ -51,7 +51,7 @@ export class EventWriter {
     this.#waiting.push({
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
-      metadata: { generateName: `${metadata.name.slice(0, 200)}.`, namespace },
+      metadata: { generateName: `${metadata.name.slice(0, 200)}-`, namespace },
       regarding: { apiVersion, kind, name: metadata.name, namespace: metadata.namespace, uid: metadata.uid },
       reportingController: 'patchbay.dev/agent',
       reportingInstance: this.#hostName.slice(0, 128),
