@@ -1,6 +1,7 @@
 /** The agent of a host in a cluster: a real API server, a real libvirt, and the test in the controller's place. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { GuestInterfaceSpec } from '../../src/api/guest-interface.ts'
+import { BootedGuest } from '../lab/booted-guest.ts'
 import { startGuest } from '../lab/guest.ts'
 import { guestInterface, inNetwork, network, portGroup } from '../lab/manifests.ts'
 import { addBridge } from '../lab/pool.ts'
@@ -17,7 +18,8 @@ let uuid: string
 beforeAll(async () => {
   lab = await ClusterHost.start()
   await addBridge(lab.host, 'br0')
-  await startGuest(lab.host, { name: 'vm1' })
+  // One that lets go of what is unplugged.
+  await BootedGuest.start(lab.host, { name: 'vm1' })
   uuid = (await lab.host.virsh('domuuid', 'vm1')).trim()
   await lab.agent.start()
   await lab.agent.up()
