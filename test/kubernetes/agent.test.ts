@@ -22,7 +22,6 @@ beforeAll(async () => {
   await BootedGuest.start(lab.host, { name: 'vm1' })
   uuid = (await lab.host.virsh('domuuid', 'vm1')).trim()
   await lab.agent.start()
-  await lab.agent.up()
 })
 
 afterAll(() => lab?.stop())

@@ -1,6 +1,4 @@
 /** `patchbay agent --manifests` on a lab host: its directories, and the agent itself, to be stopped, killed and started again. */
-import type { ChildProcess } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdirSync } from 'node:fs'
 import { readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
@@ -9,6 +7,7 @@ import { isDeepStrictEqual } from 'node:util'
 import type { Condition } from '../../src/api/conditions.ts'
 import type { GuestInterfaceStatus } from '../../src/api/guest-interface.ts'
 import type { Resources, StoredKind } from '../../src/store/store.ts'
+import { AgentProcess } from './agent-process.ts'
 import type { LabHost } from './host.ts'
 import type { Manifest } from './manifests.ts'
 
@@ -25,11 +24,12 @@ export class LabAgent {
   readonly #host: LabHost
   readonly #arguments: string[]
   readonly #applied = new Map<string, Manifest>()
-  #running: { pid: number; child: ChildProcess; log: string[] } | undefined
+  readonly #process: AgentProcess
 
   /** `name` tells several agents of one host apart, each with its own directories. */
   constructor(host: LabHost, name = 'agent') {
     this.#host = host
+    this.#process = new AgentProcess(host)
     const [manifests, state] = [`/run/${name}/manifests`, `/run/${name}/state`]
     this.manifests = host.root + manifests
     this.state = host.root + state
@@ -39,44 +39,41 @@ export class LabAgent {
 
   /** The agent's log lines since it was started last. */
   get log(): readonly string[] {
-    return this.#running?.log ?? []
+    return this.#process.log
   }
 
   /** Back when the process is there, long before it has done anything. */
   async start(...more: string[]): Promise<void> {
-    await this.#spawn(entries.agent, more)
+    await this.#process.start([...entries.agent, ...this.#arguments, ...more])
   }
 
   /** Waits until it has read its directories and goes to work: what status says may be from before. */
   async up(): Promise<void> {
-    while (this.alive && !this.log.some((line) => line.includes('agent runs'))) await delay(10)
+    await this.#process.says('agent runs')
   }
 
   /** An agent that kills itself (SIGKILL) `ms` milliseconds after it has logged its `n`-th step boundary, counted from 1. */
   async startCrashing(n: number, ms = 0): Promise<void> {
-    await this.#spawn(entries.crashing, [String(n), String(ms)])
+    await this.#process.start([...entries.crashing, ...this.#arguments, String(n), String(ms)])
   }
 
   /** SIGKILL; back when it is gone. */
   async kill9(): Promise<void> {
-    await this.#end('SIGKILL')
+    await this.#process.end('SIGKILL')
   }
 
   /** SIGTERM; its exit code. */
   async stop(): Promise<number | null> {
-    return this.#end('SIGTERM')
+    return this.#process.end('SIGTERM')
   }
 
   /** Waits until it ends by itself: its exit code, or the signal that ended it. */
   async ended(): Promise<number | string | null> {
-    const { child } = this.#running!
-    if (child.exitCode === null && child.signalCode === null) await once(child, 'exit')
-    return child.exitCode ?? child.signalCode
+    return this.#process.ended()
   }
 
   get alive(): boolean {
-    const child = this.#running?.child
-    return child !== undefined && child.exitCode === null && child.signalCode === null
+    return this.#process.alive
   }
 
   /** `agent --once`: its exit code. */
@@ -168,30 +165,6 @@ export class LabAgent {
   /** In the directory of the manifests, so that a test can do to it what it likes. */
   #fileOf(manifest: Manifest): string {
     return path.join(this.manifests, `${idOf(manifest)}.yaml`)
-  }
-
-  async #spawn(entry: string[], more: string[]): Promise<void> {
-    const { pid, child } = await this.#host.spawn(process.execPath, [...entry, ...this.#arguments, ...more], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    })
-    const log: string[] = []
-    child.stderr!.setEncoding('utf8')
-    let rest = ''
-    child.stderr!.on('data', (chunk: string) => {
-      const lines = (rest + chunk).split('\n')
-      rest = lines.pop()!
-      log.push(...lines)
-    })
-    this.#running = { pid, child, log }
-  }
-
-  async #end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
-    if (!this.#running || !this.alive) return this.#running?.child.exitCode ?? null
-    const { pid, child } = this.#running
-    const exited = once(child, 'exit')
-    process.kill(pid, signal)
-    await exited
-    return child.exitCode
   }
 }
 
