@@ -3,9 +3,9 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { GuestInterfaceSpec } from '../../src/api/guest-interface.ts'
 import { BootedGuest } from '../lab/booted-guest.ts'
 import { startGuest } from '../lab/guest.ts'
-import { guestInterface, inNetwork, network, portGroup } from '../lab/manifests.ts'
-import { addBridge } from '../lab/pool.ts'
-import { deviceOf, interfaces, snapshot } from '../lab/world.ts'
+import { guestInterface, inNetwork, network, pool, portGroup } from '../lab/manifests.ts'
+import { addBridge, addVethPool } from '../lab/pool.ts'
+import { deviceOf, interfaces, macvtaps, snapshot } from '../lab/world.ts'
 import { ClusterHost } from './cluster-host.ts'
 
 const mac = '52:54:00:00:00:01'
@@ -151,6 +151,41 @@ it('touches no guest and keeps the host while the API server is away, and catche
   await lab.apply(data({ link: { state: 'down' } }))
   await lab.reaches('vm1-data')
   expect(await lab.host.virsh('domif-getlink', 'vm1', mac)).toContain('down')
+})
+
+it('is killed and started again, and then told to stop: nothing is written, no guest touched', async () => {
+  const writes = await lab.statusWrites('guestinterfaces')
+  const before = await snapshot(lab.host, 'vm1')
+  await lab.agent.kill9()
+  await lab.agent.start()
+  // The newest of its passes has come through: the Host is about all others.
+  await lab.kubectl('label', 'pbhost', 'abc', 'again=yes')
+  await lab.apply(guestInterface('nowhere', 'vm9', inNetwork('lan')))
+  await lab.bind('nowhere', '11111111-2222-4333-8444-555555555555')
+  await lab.reaches('nowhere', 'False GuestNotFound')
+  expect(await lab.agent.stop()).toBe(0)
+  expect(await lab.statusWrites('guestinterfaces')).toBe(writes + 1)
+  expect(await snapshot(lab.host, 'vm1')).toEqual(before)
+  await lab.agent.start()
+})
+
+it('hands out the devices of a pool, each once, and writes each down before it is used', async () => {
+  await addVethPool(lab.host, 2)
+  await startGuest(lab.host, { name: 'vm3' })
+  const uuid3 = (await lab.host.virsh('domuuid', 'vm3')).trim()
+  const nics = [1, 2, 3].map((n) => guestInterface(`pass${n}`, 'vm3', inNetwork('devices')))
+  await lab.apply(pool('devices', 'passthrough', ['pool0', 'pool1']), ...nics)
+  await Promise.all(nics.map(({ metadata }) => lab.bind(metadata.name, uuid3)))
+  await expect
+    .poll(async () => (await lab.hostObject()).status?.pools)
+    .toMatchObject([{ capacity: 2, inUse: 2 }])
+  const ready = async () => {
+    const all = await Promise.all(nics.map(({ metadata }) => lab.interface(metadata.name)))
+    return all.map(({ status }) => status?.conditions?.find(({ type }) => type === 'Ready')?.reason).sort()
+  }
+  await expect.poll(ready).toEqual(['InSync', 'InSync', 'PoolExhausted'])
+  const lower = (await macvtaps(lab.host)).map((each) => each.lower)
+  expect(lower.sort()).toEqual(['pool0', 'pool1'])
 })
 
 it('lets go of an interface that is to move, and keeps out of it from then on', async () => {

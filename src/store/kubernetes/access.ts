@@ -2,7 +2,7 @@
  * Where the API server is and who we are there, from a kubeconfig file or from what a pod is given.
  *
  * Of client-node only the readers of kubeconfig entries and exec plugins are imported, by their files: its index and
- * whatever imports its generated models cost an agent 75 MiB (docs/decisions/0012-api-client.md).
+ * whatever imports its generated models cost an agent 75 MiB (docs/decisions/0011-kubernetes-api.md).
  */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'

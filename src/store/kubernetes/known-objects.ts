@@ -7,12 +7,17 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { AnyResource } from '../../api/kinds.ts'
-import type { Key } from '../store.ts'
+import type { Key, Rejection } from '../store.ts'
 import type { Picture } from './reflector.ts'
+import { refusalOf } from './refusal.ts'
 import { agentsPart, controllersPart, isKeptByServer } from './status-fields.ts'
 
 export interface KnownObject {
   object: AnyResource
+  /** False: its spec was never one that we take, and nobody is to work on it. */
+  accepted: boolean
+  /** Why the newest spec is not the one in `object`. */
+  rejection?: Rejection
   /** resourceVersion of the last change that somebody else made. */
   othersVersion: string
   /** The server has it no more, or no more for this host: what becomes of its status concerns nobody. */
@@ -42,8 +47,8 @@ export class KnownObjects implements Picture {
     return this.#known.get(idOf(key))
   }
 
-  objects(): AnyResource[] {
-    return [...this.#known.values()].map(({ object }) => object)
+  all(): KnownObject[] {
+    return [...this.#known.values()]
   }
 
   replace(objects: AnyResource[]): void {
@@ -117,9 +122,13 @@ export class KnownObjects implements Picture {
 
   #renew(known: KnownObject, object: AnyResource): void {
     const before = known.object
+    const rejection = refusalOf(object)
+    const spec = rejection && known.accepted ? before.spec : object.spec
+    const status = isKeptByServer(object.kind) ? statusOf(object) : statusOf(before)
+    known.object = { ...object, spec, status } as AnyResource
     known.going = false
-    if (isKeptByServer(object.kind)) known.object = object
-    else known.object = { ...object, status: statusOf(before) } as AnyResource
+    known.accepted ||= rejection === undefined
+    known.rejection = rejection
     if (!isChangedByOthers(before, object, known.writing)) return
     known.othersVersion = object.metadata.resourceVersion ?? ''
     this.#options.changed(keyOf(object))
@@ -128,7 +137,14 @@ export class KnownObjects implements Picture {
 
 function first(object: AnyResource): KnownObject {
   const own = isKeptByServer(object.kind) ? object : ({ ...object, status: undefined } as AnyResource)
-  return { object: own, othersVersion: object.metadata.resourceVersion ?? '', going: false }
+  const rejection = refusalOf(object)
+  return {
+    object: own,
+    accepted: rejection === undefined,
+    ...(rejection && { rejection }),
+    othersVersion: object.metadata.resourceVersion ?? '',
+    going: false,
+  }
 }
 
 /** Whether more differs than what a write of ours changes. */

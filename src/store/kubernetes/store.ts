@@ -58,7 +58,7 @@ export class KubernetesStore implements Store {
     this.#events = new EventWriter(client, hostName, log)
     const known = () =>
       new KnownObjects({
-        changed: (key) => this.#wake(key),
+        changed: (key) => this.#changed(key),
         missing: (key, object) => this.#missing(key, object),
       })
     this.#known = { GuestInterface: known(), Network: known(), PortGroup: known(), Host: known() }
@@ -90,20 +90,22 @@ export class KubernetesStore implements Store {
   }
 
   get<K extends StoredKind>(kind: K, name: string, namespace?: string): Resources[K] | undefined {
-    return this.#find({ kind, name, namespace })?.object as Resources[K] | undefined
+    const known = this.#find({ kind, name, namespace })
+    return known?.accepted ? (known.object as Resources[K]) : undefined
   }
 
   list<K extends StoredKind>(kind: K): Resources[K][] {
-    return (this.#kind(kind)?.objects() ?? []) as Resources[K][]
+    const known = this.#kind(kind)?.all() ?? []
+    return known.flatMap(({ accepted, object }) => (accepted ? [object as Resources[K]] : []))
   }
 
-  /** The API server lets no object in that isn't valid. */
-  rejection(): Rejection | undefined {
-    return undefined
+  rejection(key: Key): Rejection | undefined {
+    return this.#find(key)?.rejection
   }
 
   problems(): { message: string }[] {
-    return []
+    const known = watched.flatMap((kind) => this.#known[kind].all())
+    return known.flatMap(({ accepted, rejection }) => (accepted || !rejection ? [] : [rejection]))
   }
 
   /** Acknowledged by the API server on return, which survives a power cut where its etcd does. */
@@ -182,6 +184,12 @@ export class KubernetesStore implements Store {
     this.#unwritten.delete(objectPath(key))
     const told = transition(conditionsIn(before), conditionsIn(wanted))
     if (told) this.#events.tell(object, told)
+  }
+
+  #changed(key: Key): void {
+    const rejection = this.rejection(key)
+    if (rejection) this.#log.warn({ key: objectPath(key), ...rejection }, 'manifest not accepted')
+    this.#wake(key)
   }
 
   /** Only GuestInterfaces are selected by what changes: one that leaves the watch may be gone, or have moved. */
