@@ -14,6 +14,10 @@ ensure_debian_packages() {
   fi
 }
 
+may_install_debian_packages() {
+  command -v apt-get >/dev/null && [ "$(id -u)" = 0 ]
+}
+
 missing_debian_packages() {
   for package in $DEBIAN_PACKAGES; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=

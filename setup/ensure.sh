@@ -3,7 +3,7 @@
 #
 #   sh setup/ensure.sh packages   npm packages and the pinned Node; needs neither root nor Debian
 #   sh setup/ensure.sh lab        also what the lab's hosts and guests are made of: Debian packages, a guest's kernel
-#   sh setup/ensure.sh cluster    also what the tests' Kubernetes cluster is made of; needs Go, but no root
+#   sh setup/ensure.sh cluster    also what the tests' Kubernetes cluster is made of; needs no root where Go or pip is
 #
 # `lab cluster` is both. Plain POSIX sh, since it runs before anything is there. When all is there it only looks, which
 # takes some 20 ms.
@@ -14,6 +14,7 @@ cd "$(dirname "$0")/.."
 . setup/machine.sh
 . setup/debian-packages.sh
 . setup/guest-kernel.sh
+. setup/go.sh
 . setup/cluster-binaries.sh
 
 lab=no cluster=no
@@ -32,12 +33,10 @@ if [ "$lab" = yes ]; then
 fi
 ensure_npm_packages
 if [ "$lab" = yes ]; then
-  # One setup of this machine at a time.
-  exec 9>/run/lock/patchbay-setup
-  flock -n 9 || { say "waiting for another setup to finish ..." && flock 9; }
+  lock_machine
   ensure_debian_packages
   ensure_guest_kernel
-  exec 9>&-
+  unlock_machine
 fi
 if [ "$cluster" = yes ]; then
   ensure_cluster_binaries

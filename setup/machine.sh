@@ -1,4 +1,4 @@
-# Can this machine run the lab? Each thing that is missing is one sentence.
+# Can this machine run the lab? Each thing that is missing is one sentence. And one setup of it at a time.
 
 # Takes the path of the os-release file.
 require_lab_machine() {
@@ -13,4 +13,13 @@ require_lab_machine() {
     give_up "installing Debian packages and building the lab's hosts needs root: run the same command as root; \`npm test -- unit\` needs no root."
   unshare -m -n -p -u --fork true 2>/dev/null ||
     give_up "root may not make namespaces here, and the lab's hosts live in them: use a virtual machine, or a container started with --privileged."
+}
+
+lock_machine() {
+  exec 9>/run/lock/patchbay-setup
+  flock -n 9 || { say "waiting for another setup to finish ..." && flock 9; }
+}
+
+unlock_machine() {
+  exec 9>&-
 }

@@ -6,7 +6,7 @@ import { z } from 'zod'
 const pattern = (re: RegExp, max: number, expected: string) =>
   z
     .string()
-    .max(max, `must have at most ${max} characters: ${expected}`)
+    .max(max, { error: `must have at most ${max} characters: ${expected}`, abort: true })
     .regex(re, `must be ${expected}`)
     .describe(expected[0]!.toUpperCase() + expected.slice(1))
 
@@ -75,7 +75,7 @@ const anyMac = /^[0-9a-f]{2}(:[0-9a-f]{2}){5}$/i
 /** A unicast MAC address in lower case, colon separated. */
 export const macAddress = z
   .string()
-  .max(17, 'must be a MAC address in lower case, such as 52:54:00:12:34:56')
+  .max(17, { error: 'must be a MAC address in lower case, such as 52:54:00:12:34:56', abort: true })
   .regex(/^[0-9a-f][02468ace](:[0-9a-f]{2}){5}$/, {
     error: ({ input }) => {
       const text = String(input)
@@ -107,14 +107,14 @@ const addressPattern = /^[0-9]{1,3}(\.[0-9]{1,3}){3}$|^[0-9A-Fa-f:]*:[0-9A-Fa-f:
 /** IPv4 or IPv6 address without prefix and zone. */
 export const ipAddress = z
   .string()
-  .max(45, 'must be an IPv4 or IPv6 address')
+  .max(45, { error: 'must be an IPv4 or IPv6 address', abort: true })
   .regex(addressPattern, { error: 'must be an IPv4 or IPv6 address', abort: true })
   .refine((text) => isIP(text) !== 0, 'must be an IPv4 or IPv6 address')
   .describe('IPv4 or IPv6 address')
 
 export const ipv4Address = z
   .string()
-  .max(15, 'must be an IPv4 address')
+  .max(15, { error: 'must be an IPv4 address', abort: true })
   .regex(/^[0-9]{1,3}(\.[0-9]{1,3}){3}$/, { error: 'must be an IPv4 address', abort: true })
   .refine((text) => isIPv4(text), 'must be an IPv4 address')
   .describe('IPv4 address')

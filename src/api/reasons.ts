@@ -37,7 +37,9 @@ export const reasons = {
   ),
   NetworkNotActive: waits('libvirt has no network of this name, or does not run it.'),
   NetworkChanging: waits('The network is being changed; the message says what that costs.'),
-  NetworkInUse: waits('Guests use a network that is to go; it goes when they have left it.'),
+  NetworkInUse: waits(
+    'Guests use a network that is to go, or whose bridge goes with a change; it goes when they have left it.',
+  ),
   LibvirtUnavailable: waits('libvirt does not answer; what it last did stands.'),
   ApplyFailed: waits('A step failed; what had been applied is read back and the step is tried again.'),
   NotVerified: waits('libvirt reported success, but the host does not show the change.'),
@@ -57,6 +59,9 @@ export const reasons = {
   NetworkNotOwned: stalled('libvirt has a network of this name that somebody else made; it is left alone.'),
   BridgeNameTaken: stalled(
     'The bridge that the network is to have is a link of the host, or of another network.',
+  ),
+  LeasesExceedRanges: waits(
+    'The DHCP ranges would have less addresses than are lent; dnsmasq would not start.',
   ),
   AddressInUse: stalled('The host has an address or a route in the subnet of the network.'),
   RestartRequired: stalled('The change needs a restart of the running network; nothing was touched.'),

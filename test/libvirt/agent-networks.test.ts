@@ -444,8 +444,15 @@ it('says what is in the way before it asks libvirt', async () => {
 it('under another name, on another host, or of another object: what was has to go', async () => {
   await agent.apply(lan(14))
   await isUp('lan14')
+  const nic = `<interface type='network'><source network='lan14'/></interface>`
+  await defineGuest(host, { name: 'holder', interfaces: [nic] })
   const renamed = lan(14, { networkName: 'lan15' })
   await agent.apply(renamed)
+  await isUp('lan14', 'False BridgeNameTaken')
+  expect(await message('lan14')).toMatch(
+    /bridge of libvirt's network lan14.*\n.*lan14 goes when.*used by holder/,
+  )
+  await host.virsh('undefine', 'holder')
   await isUp('lan14')
   await expect.poll(networkNames).toEqual(['lan15', 'lan2'])
   // Another object takes it over as it is.

@@ -86,7 +86,7 @@ async function networkNotActive(
   return {
     reason: 'NetworkNotActive',
     field: 'source.network.name',
-    message: `source.network.name: libvirt ${network ? 'does not run its network' : 'has no network'} ${port.network}. ${network ? 'Start' : 'Define'} it`,
+    message: `source.network.name: libvirt ${network ? 'does not run its network' : 'has no network'} ${port.network} yet. What its Network waits for stands in that one's status`,
   }
 }
 

@@ -1,7 +1,10 @@
 /** What stands in the way of starting a network, seen before libvirt is asked: by then the old one would be stopped. */
 import { addressInUse } from '../../core/network/address-in-use.ts'
 import { isMadeByLibvirt, type NetworkDefinition } from '../../core/network/definition.ts'
+import { leaseShortage } from '../../core/network/lease-room.ts'
+import type { NetworkStep } from '../../core/network/steps.ts'
 import type { Refusal } from '../../core/refusal.ts'
+import { readLeases } from '../../host/leases.ts'
 import { isLinuxBridge, readLink } from '../../host/link-state.ts'
 import { readLinks } from '../../host/links.ts'
 import { readRoutes } from '../../host/routes.ts'
@@ -56,6 +59,21 @@ export async function restartObstacle(
     field: 'forward',
     message: `forward: the bridge ${live.settings.bridge?.name} goes with this change, and no running guest can be moved from it to ${target}. It is made when these are off, or elsewhere: ${usersText(running)}`,
   }
+}
+
+/** A start of dnsmasq that fails, by a change of its ranges. */
+export async function leaseObstacle(
+  steps: readonly NetworkStep[],
+  wanted: NetworkDefinition,
+  observed: ObservedNetwork | undefined,
+): Promise<Refusal | undefined> {
+  const concerned = steps.some(
+    (step) =>
+      step.action === 'Start' || (step.action === 'Update' && step.change.section === 'ip-dhcp-range'),
+  )
+  const { live, saved } = observed?.state ?? {}
+  const bridge = (live ?? saved)?.settings.bridge?.name
+  return concerned && bridge !== undefined ? leaseShortage(wanted, await readLeases(bridge)) : undefined
 }
 
 function bridgeNameTaken(

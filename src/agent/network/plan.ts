@@ -13,7 +13,7 @@ import { networkNameOf, portGroupsOn } from '../../core/resolve/applicable.ts'
 import type { Context } from '../context.ts'
 import { networkConflict } from './conflict.ts'
 import { gatherNetwork, type ObservedNetwork } from './gather.ts'
-import { restartObstacle, startObstacle } from './obstacle.ts'
+import { leaseObstacle, restartObstacle, startObstacle } from './obstacle.ts'
 
 export type Decision =
   /** There is no libvirt network to keep: interfaces are given devices of the host, or a bridge that is there. */
@@ -24,7 +24,7 @@ export type Decision =
       observed: ObservedNetwork | undefined
       wanted: NetworkDefinition
       plan: NetworkStepsPlan
-      /** Stands in the way of a start that the plan has. */
+      /** Stands in the way of what the plan has. */
       obstacle?: Refusal
     }
 
@@ -48,7 +48,8 @@ export async function planFor(context: Context, network: Network, signal: AbortS
   const has = (wanted: NetworkStep['action']) => plan.steps.some(({ action }) => action === wanted)
   const obstacle =
     (has('Start') ? await startObstacle(context, wanted, observed, signal) : undefined) ??
-    (has('Stop') ? await restartObstacle(context, wanted, observed, signal) : undefined)
+    (has('Stop') ? await restartObstacle(context, wanted, observed, signal) : undefined) ??
+    (await leaseObstacle(plan.steps, wanted, observed))
   return { kind: 'planned', observed, wanted, plan, ...(obstacle && { obstacle }) }
 }
 

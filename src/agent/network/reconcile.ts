@@ -61,8 +61,12 @@ async function pass(
   const kept: Kept = selected
     ? await keep(context, work, memory, say)
     : { check: accepted(`Does not select host ${context.host.name}`) }
-  if (kept.check.status !== 'True' || !held) return kept
-  return { check: held, lookAgainMs: ASK_AGAIN_MS }
+  if (!held) return kept
+  const lookAgainMs = kept.lookAgainMs ?? ASK_AGAIN_MS
+  // Both are told: what has to go may be what the other waits for.
+  return kept.check.status === 'True'
+    ? { check: held, lookAgainMs }
+    : { check: { ...kept.check, message: `${kept.check.message}\n${held.message}` }, lookAgainMs }
 }
 
 /** Nothing is left of it on the host by the time it is forgotten. */

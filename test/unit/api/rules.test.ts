@@ -3,8 +3,8 @@ import { expect, test } from 'vitest'
 import { crdDocuments, type Schema } from '../../../src/api/crd.ts'
 import type { Rule } from '../../../src/api/extensions.ts'
 import { validate } from '../../../src/api/validate.ts'
-import { guestInterface } from './resources.ts'
-import { changeRows, ruleRows } from './rule-rows.ts'
+import { guestInterface, network } from './resources.ts'
+import { changeRows, ruleRows, type Spec } from './rule-rows.ts'
 
 test.each(ruleRows.map((row) => [`${row[3][0]}: not ${JSON.stringify(row[2])}`, ...row] as const))(
   '%s',
@@ -13,6 +13,15 @@ test.each(ruleRows.map((row) => [`${row[3][0]}: not ${JSON.stringify(row[2])}`, 
     expect(validate(make(bad)).problems.map(({ field }) => field)).toEqual(blamed)
   },
 )
+
+test.each<[string, (spec: Spec) => object, Spec]>([
+  ['spec.targetDevice', guestInterface, { targetDevice: 'a'.repeat(16) }],
+  ['spec.mac', guestInterface, { mac: '52:54:00:00:00:01:02' }],
+  ['spec.source.hostdev.address', guestInterface, { source: { hostdev: { address: '0000:03:10.10' } } }],
+  ['spec.ips[0].address', network, { ips: [{ address: `10.0.0.1${' '.repeat(40)}`, prefix: 24 }] }],
+])('%s that is too long is blamed once', (field, make, spec) => {
+  expect(validate(make(spec)).problems.map((problem) => problem.field)).toEqual([field])
+})
 
 test.each(changeRows)(
   'from %j to %j changes nothing that is immutable, or says what',

