@@ -205,6 +205,29 @@ it('lets go of an interface that is to move, and keeps out of it from then on', 
   expect(await lab.statusWrites('guestinterfaces')).toBe(writes + 2)
 })
 
+it('makes a network, and takes it away when its object goes: then its Host lists it no more', async () => {
+  const listed = async () =>
+    (await lab.hostObject()).status?.networks?.map(({ name, inSync }) => ({ name, inSync }))
+  const defined = () => lab.host.virsh('net-list', '--all', '--name')
+  await lab.apply(network('inner', { bridge: { name: 'inner0' } }))
+  await lab.kubectl(
+    'patch',
+    'pbnet',
+    'inner',
+    '--type=merge',
+    '-p',
+    '{"metadata":{"finalizers":["patchbay.dev/port"]}}',
+  )
+  await expect.poll(listed).toContainEqual({ name: 'inner', inSync: true })
+  expect(await defined()).toContain('inner')
+
+  await lab.kubectl('delete', 'pbnet', 'inner', '--wait=false')
+  await expect.poll(async () => (await listed())?.map(({ name }) => name)).not.toContain('inner')
+  expect(await defined()).not.toContain('inner')
+  await lab.kubectl('patch', 'pbnet', 'inner', '--type=merge', '-p', '{"metadata":{"finalizers":null}}')
+  await lab.kubectl('wait', '--for=delete', '--timeout=20s', 'pbnet/inner')
+})
+
 it('frees the port of an interface that is deleted, and leaves the rest to the controller', async () => {
   await lab.kubectl('delete', 'gi', 'vm1-data', '--wait=false')
   await expect.poll(async () => (await lab.interface('vm1-data')).status?.port).toBeUndefined()

@@ -22,6 +22,8 @@ export interface KnownObject {
   othersVersion: string
   /** The server has it no more, or no more for this host: what becomes of its status concerns nobody. */
   going: boolean
+  /** Nothing of it is left on this host, while the server still has it: nobody is to work on it any more. */
+  released: boolean
   /** One of the same name that came after it, and waits until it is released. */
   successor?: AnyResource
   /** Our part of the status that is on its way to the server. */
@@ -144,6 +146,7 @@ function first(object: AnyResource): KnownObject {
     ...(rejection && { rejection }),
     othersVersion: object.metadata.resourceVersion ?? '',
     going: false,
+    released: false,
   }
 }
 

@@ -91,12 +91,12 @@ export class KubernetesStore implements Store {
 
   get<K extends StoredKind>(kind: K, name: string, namespace?: string): Resources[K] | undefined {
     const known = this.#find({ kind, name, namespace })
-    return known?.accepted ? (known.object as Resources[K]) : undefined
+    return known && isWorkedOn(known) ? (known.object as Resources[K]) : undefined
   }
 
   list<K extends StoredKind>(kind: K): Resources[K][] {
     const known = this.#kind(kind)?.all() ?? []
-    return known.flatMap(({ accepted, object }) => (accepted ? [object as Resources[K]] : []))
+    return known.filter(isWorkedOn).map(({ object }) => object as Resources[K])
   }
 
   rejection(key: Key): Rejection | undefined {
@@ -128,18 +128,22 @@ export class KubernetesStore implements Store {
     await this.#apply(key, known, agentsPart(status), gathered)
   }
 
-  /** The port is free. The object itself goes when the controller takes its finalizer away. */
+  /**
+   * The port is free; for a Network, this host's inventory no longer lists it. That is what the controller waits for, and then
+   * the object goes.
+   */
   async release(key: Key): Promise<void> {
     const known = this.#find(key)
-    if (known === undefined) return
-    if (key.kind === 'GuestInterface' && !known.going) {
-      const { port: _, waitingSince: __, ...rest } = agentsPart(statusOf(known.object))
-      await this.#apply(key, known, rest)
-    } else if (known.going) {
+    if (known?.going) {
       this.#kind(key.kind)?.release(key)
-    } else {
-      // This host's inventory no longer lists it: all that the controller waits for.
-      this.#kind(key.kind)?.setStatus(key, {})
+    } else if (known) {
+      if (isKeptByServer(key.kind)) {
+        const { port: _, waitingSince: __, ...rest } = agentsPart(statusOf(known.object))
+        await this.#apply(key, known, rest)
+      } else {
+        this.#kind(key.kind)?.setStatus(key, {})
+      }
+      known.released = true
     }
   }
 
@@ -245,6 +249,10 @@ export class KubernetesStore implements Store {
   #kind(kind: StoredKind): KnownObjects | undefined {
     return kind === 'GuestGrant' ? undefined : this.#known[kind]
   }
+}
+
+function isWorkedOn({ accepted, released }: KnownObject): boolean {
+  return accepted && !released
 }
 
 function isOn(hostName: string, object: AnyResource): boolean {

@@ -13,6 +13,18 @@ describe('a Network that vanishes', () => {
     expect(store.get('Network', 'lan')).toBeUndefined()
   })
 
+  it('and waits for other hosts is worked on no more', async () => {
+    const going = { ...network, metadata: { ...network.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' } }
+    const { store, watches } = await open([going], applies())
+    const lan = { kind: 'Network', name: 'lan' } as const
+    await store.writeStatus(lan, { conditions: [ready('False', 'NetworkInUse')] })
+    await store.release(lan)
+    expect(store.list('Network')).toEqual([])
+    tell(watches.networks!, 'DELETED', going)
+    tell(watches.networks!, 'ADDED', { ...network, metadata: { ...network.metadata, uid: 'n2' } })
+    await expect.poll(() => store.get('Network', 'lan')?.metadata.uid).toBe('n2')
+  })
+
   it('and was never worked on is forgotten', async () => {
     const { store, watches } = await open([network], applies())
     tell(watches.networks!, 'DELETED', network)
