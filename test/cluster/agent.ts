@@ -26,9 +26,18 @@ export class ClusterAgent {
 
   /** Back when it knows what the cluster has and goes to work. */
   async start(): Promise<void> {
-    const args = ['src/cli/main.ts', 'agent', '--kubeconfig', this.#access.kubeconfig]
-    await this.#process.start(args, { NODE_NAME: this.#host.name })
+    await this.#process.start(this.#arguments, { NODE_NAME: this.#host.name })
     await this.says('agent runs')
+  }
+
+  /** `agent --once`: its exit code. */
+  async once(): Promise<number | string | null> {
+    await this.#process.start([...this.#arguments, '--once'], { NODE_NAME: this.#host.name })
+    return this.#process.ended()
+  }
+
+  get #arguments(): string[] {
+    return ['src/cli/main.ts', 'agent', '--kubeconfig', this.#access.kubeconfig]
   }
 
   /** Waits until a log line holds this text. Throws with its last words when it ends instead. */

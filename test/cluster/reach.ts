@@ -41,7 +41,12 @@ async function listenIn(host: LabHost, address: string, port: number): Promise<S
     execPath: 'nsenter',
     execArgv: ['-t', String(host.pid), '-n', '--', process.execPath],
   })
-  const [, server] = (await once(child, 'message')) as [string, Server]
+  const ended = once(child, 'exit').then(([code]) => {
+    throw new Error(`Nothing listens at ${address}:${port} of host ${host.name}: exit code ${code}`)
+  })
+  const [, server] = (await Promise.race([once(child, 'message'), ended])) as [string, Server]
+  // It ends now that its work is done.
+  ended.catch(() => {})
   child.disconnect()
   return server
 }

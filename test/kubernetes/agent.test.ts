@@ -52,6 +52,7 @@ it('plugs an interface that is bound to its host, by two writes of status, and k
   expect(await tapsOnBridge()).toEqual([await deviceOf(lab.host, 'vm1', mac)])
   expect(await lab.statusWrites('guestinterfaces')).toBe(2)
   await expect.poll(() => lab.events('vm1-data')).toEqual(['Normal InSync'])
+  expect(await lab.kubectl('describe', 'gi', 'vm1-data')).toMatch(/Normal +InSync .*patchbay\.dev\/agent/)
 })
 
 it('owns its own fields alone', async () => {
@@ -164,6 +165,7 @@ it('is killed and started again, and then told to stop: nothing is written, no g
   await lab.bind('nowhere', '11111111-2222-4333-8444-555555555555')
   await lab.reaches('nowhere', 'False GuestNotFound')
   expect(await lab.agent.stop()).toBe(0)
+  expect(await lab.agent.once()).toBe(2)
   expect(await lab.statusWrites('guestinterfaces')).toBe(writes + 1)
   expect(await snapshot(lab.host, 'vm1')).toEqual(before)
   await lab.agent.start()
