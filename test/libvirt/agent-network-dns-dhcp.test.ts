@@ -151,6 +151,10 @@ it('a range is given from that replaces another; one with less addresses than th
   await idle.dhcp()
   await edit(small(63))
   expect(await client.dhcp()).toMatchObject({ ip: expect.stringMatching(/^10\.1\.0\.6\d$/) })
+  // dnsmasq has a lease written down after it has answered.
+  await expect
+    .poll(async () => (await leases()).filter((line) => line.includes('/24')).length)
+    .toBeGreaterThan(1)
   await agent.apply(lab(small(60)))
   await agent.reaches('lab', 'False LeasesExceedRanges', 20_000, 'Network')
   const { conditions } = (await agent.stored('Network', 'lab'))!.status!
