@@ -12,6 +12,7 @@ import { inexpressible } from '../../src/libvirt/xml/network/inexpressible.ts'
 import { buildNetwork, parseNetwork } from '../../src/libvirt/xml/network/network.ts'
 import { updateOf } from '../../src/libvirt/xml/network/update.ts'
 import { LabHost } from '../lab/host.ts'
+import { entriesOf } from '../unit/libvirt/xml/network/entries.ts'
 import { pathsOf, schemaPaths } from './network-corpus/schema.ts'
 
 const directory = path.join(import.meta.dirname, 'network-corpus')
@@ -160,23 +161,6 @@ describe('an entry is added whole, and deleted alone', () => {
     }
   })
 })
-
-/** Of all sections. */
-function entriesOf(xml: string): unknown[] {
-  const { settings, portGroups } = parseNetwork(xml)
-  const { dhcp } = settings.ips?.[0] ?? {}
-  const { dns, forward } = settings
-  const lists: (readonly unknown[] | undefined)[] = [
-    dhcp?.hosts,
-    dhcp?.ranges,
-    forward?.interfaces,
-    portGroups,
-    dns?.hosts,
-    dns?.txts,
-    dns?.srvs,
-  ]
-  return lists.flatMap((list) => list ?? [])
-}
 
 /**
  * What a definition that is written afresh has otherwise, on purpose: no metadata of others, and MAC addresses of DHCP hosts, which libvirt

@@ -1,8 +1,7 @@
 /** Keeps the libvirt network of a Network as the manifests say: plan, apply, verify, report. */
 import type { Check } from '../../core/interface-status.ts'
 import type { NetworkDefinition } from '../../core/network/definition.ts'
-import { revival } from '../../core/network/plan/revival.ts'
-import type { NetworkStep } from '../../core/network/steps.ts'
+import { type NetworkStep, revivalSteps } from '../../core/network/steps.ts'
 import { networkNameOf } from '../../core/resolve/applicable.ts'
 import type { Context } from '../context.ts'
 import { apply, RestartFailed } from './apply.ts'
@@ -91,10 +90,6 @@ function restartFailed(message: string): Check {
 function mending({ observed }: Planned): NetworkStep[] {
   const { live, dnsmasqDied } = observed?.state ?? {}
   return live && dnsmasqDied ? revivalSteps(live) : []
-}
-
-function revivalSteps(live: NetworkDefinition): NetworkStep[] {
-  return revival(live).map((change) => ({ action: 'Update', change }))
 }
 
 /** Why a restart failed, which was undone then; undefined when all steps are done. */

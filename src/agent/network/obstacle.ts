@@ -1,4 +1,4 @@
-/** What stands in the way of starting a network, seen before libvirt is asked: by then the old one would be stopped. */
+/** What stands in the way of starting a network or its dnsmasq, seen before libvirt is asked: by then the old one would be stopped. */
 import { addressInUse } from '../../core/network/address-in-use.ts'
 import { isMadeByLibvirt, type NetworkDefinition } from '../../core/network/definition.ts'
 import { leaseShortage } from '../../core/network/lease-room.ts'

@@ -54,7 +54,7 @@ export function planNetworkSteps(
   if (!live) return planStart(saving)
   const updating = planNetwork(live, wanted, { live: true })
   if (state.bridgeGone) return planRestart(live, updating, saving)
-  const reviving = state.dnsmasqDied ? revival(live).map(toStep) : []
+  const reviving = state.dnsmasqDied ? revivalSteps(live) : []
   if (updating.restartRequired.length === 0) return planUpdates(live, updating.updates, reviving, saving)
   return onRestartRequired === 'Restart'
     ? planRestart(live, updating, saving)
@@ -137,6 +137,11 @@ function refuse(
 const withTheRest = 'Changed with the rest'
 const instead =
   'set onRestartRequired: Restart to have the network restarted and its guests plugged in again, or take the change back'
+
+/** Has libvirt start the dnsmasq of a running network anew. */
+export function revivalSteps(live: NetworkDefinition): NetworkStep[] {
+  return revival(live).map(toStep)
+}
 
 /** Stopping and undefining a network that nobody uses. */
 export function planNetworkRemoval(state: Pick<NetworkState, 'saved' | 'live'>): NetworkStep[] {

@@ -2,9 +2,9 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import type { NetworkChange } from '../../../../../src/core/network/plan/change.ts'
 import { parseXml } from '../../../../../src/libvirt/xml/document.ts'
-import { parseNetwork } from '../../../../../src/libvirt/xml/network/network.ts'
 import { updateOf } from '../../../../../src/libvirt/xml/network/update.ts'
 import { changes } from './definitions.ts'
+import { entriesOf } from './entries.ts'
 
 const lease = { expiry: 2, unit: 'hours' as const }
 const host = { mac: '52:54:00:00:00:01', name: 'a', ip: '10.0.0.2', lease }
@@ -81,17 +81,5 @@ function entryIn(section: NetworkChange['section'], xml: string): unknown {
     'dns-txt': `<dns>${xml}</dns>`,
     'dns-srv': `<dns>${xml}</dns>`,
   }[section]
-  const { settings, portGroups } = parseNetwork(`<network><name>n</name>${inner}</network>`)
-  const { dhcp } = settings.ips?.[0] ?? {}
-  const { dns, forward } = settings
-  const lists: (readonly unknown[] | undefined)[] = [
-    dhcp?.hosts,
-    dhcp?.ranges,
-    forward?.interfaces,
-    portGroups,
-    dns?.hosts,
-    dns?.txts,
-    dns?.srvs,
-  ]
-  return lists.flatMap((list) => list ?? [])[0]
+  return entriesOf(`<network><name>n</name>${inner}</network>`)[0]
 }
