@@ -77,7 +77,9 @@ function refuseMalformed(text: string): void {
   refuseDeclarations(text)
   const valid = XMLValidator.validate(text)
   if (valid !== true) {
-    throw new XmlError(`line ${valid.err.line}, column ${valid.err.col}: ${valid.err.msg}`)
+    const { line, col, msg } = valid.err
+    // A text without any element has no column to name.
+    throw new XmlError(`line ${line}${col === undefined ? '' : `, column ${col}`}: ${msg}`)
   }
 }
 

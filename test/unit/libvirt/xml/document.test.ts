@@ -159,6 +159,7 @@ describe('reading', () => {
     ['no element', ' ', 'Start tag expected'],
     ['nesting without end', '<a>'.repeat(100) + '</a>'.repeat(100), 'Maximum nested tags exceeded'],
     ['length without end', `<a>${' '.repeat(4 * 1024 * 1024)}</a>`, 'XML of 4194311 characters'],
+    ['nothing at all', '', 'line 1: Start tag expected'],
   ])('refuses %s', (_, text, message) => {
     expect(() => parseXml(text)).toThrow(XmlError)
     expect(() => parseXml(text)).toThrow(message)
