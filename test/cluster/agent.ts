@@ -24,9 +24,15 @@ export class ClusterAgent {
     return this.#process.pid
   }
 
-  /** Back when it knows what the cluster has and goes to work. */
-  async start(): Promise<void> {
-    await this.#process.start(this.#arguments, { NODE_NAME: this.#host.name })
+  /**
+   * Back when it knows what the cluster has and goes to work. `impatient`: it gives up a silent API server after seconds instead of
+   * minutes.
+   */
+  async start({ impatient = false } = {}): Promise<void> {
+    const args = impatient
+      ? ['test/cluster/impatient-agent.ts', this.#access.kubeconfig, this.#host.name]
+      : this.#arguments
+    await this.#process.start(args, { NODE_NAME: this.#host.name })
     await this.says('agent runs')
   }
 

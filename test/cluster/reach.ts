@@ -8,12 +8,28 @@ import { connect, type Server, type Socket } from 'node:net'
 import path from 'node:path'
 import type { LabHost } from '../lab/host.ts'
 
-/** `url`: an address and a port of the machine's loopback. Returns what ends it. */
-export async function reachFrom(host: LabHost, url: string): Promise<() => void> {
+export interface Reach {
+  /**
+   * From now on nothing passes, as behind a switch that lost its power: nobody is told, connections stand open in silence, and
+   * new ones are taken and never answered.
+   */
+  cut(): void
+  /** New connections pass again; those that were cut stay silent for ever. */
+  mend(): void
+  end(): void
+}
+
+/** `url`: an address and a port of the machine's loopback. */
+export async function reachFrom(host: LabHost, url: string): Promise<Reach> {
   const { hostname, port } = new URL(url)
   const server = await listenIn(host, hostname, Number(port))
   const sockets = new Set<Socket>()
+  let isCut = false
   server.on('connection', (near: Socket) => {
+    sockets.add(near)
+    near.on('close', () => sockets.delete(near))
+    near.on('error', () => {})
+    if (isCut) return
     const far = connect(Number(port), hostname)
     for (const [from, to] of [
       [near, far],
@@ -29,9 +45,23 @@ export async function reachFrom(host: LabHost, url: string): Promise<() => void>
     }
   })
   server.unref()
-  return () => {
-    server.close()
-    for (const socket of sockets) socket.destroy()
+  return {
+    cut() {
+      isCut = true
+      for (const socket of sockets) {
+        socket.unpipe()
+        for (const event of ['close', 'error']) socket.removeAllListeners(event)
+        socket.on('error', () => {})
+        socket.pause()
+      }
+    },
+    mend() {
+      isCut = false
+    },
+    end() {
+      server.close()
+      for (const socket of sockets) socket.destroy()
+    },
   }
 }
 

@@ -4,7 +4,7 @@ import type { GuestInterface } from '../../src/api/guest-interface.ts'
 import type { Host } from '../../src/api/host.ts'
 import { ClusterAgent } from '../cluster/agent.ts'
 import { Cluster } from '../cluster/cluster.ts'
-import { reachFrom } from '../cluster/reach.ts'
+import { type Reach, reachFrom } from '../cluster/reach.ts'
 import { LabHost } from '../lab/host.ts'
 import type { Manifest } from '../lab/manifests.ts'
 import { grantAgents } from './agent-rights.ts'
@@ -14,13 +14,14 @@ export class ClusterHost {
   readonly cluster: Cluster
   readonly host: LabHost
   readonly agent: ClusterAgent
-  readonly #endReach: () => void
+  /** From the host to the API server. */
+  readonly reach: Reach
 
-  private constructor(cluster: Cluster, host: LabHost, agent: ClusterAgent, endReach: () => void) {
+  private constructor(cluster: Cluster, host: LabHost, agent: ClusterAgent, reach: Reach) {
     this.cluster = cluster
     this.host = host
     this.agent = agent
-    this.#endReach = endReach
+    this.reach = reach
   }
 
   /** The agent is not started. */
@@ -29,13 +30,13 @@ export class ClusterHost {
     await applyCrds(cluster)
     const access = await cluster.createHost(host.name)
     await grantAgents(cluster)
-    const endReach = await reachFrom(host, cluster.url)
-    return new ClusterHost(cluster, host, new ClusterAgent(host, access), endReach)
+    const reach = await reachFrom(host, cluster.url)
+    return new ClusterHost(cluster, host, new ClusterAgent(host, access), reach)
   }
 
   async stop(): Promise<void> {
     await this.agent.stop()
-    this.#endReach()
+    this.reach.end()
     await Promise.all([this.host.stop(), this.cluster.stop()])
   }
 
