@@ -27,40 +27,49 @@ const environment = new Environment({ unlistedVariablesAreDyn: true })
 const compiled = new WeakMap<z.core.$ZodType, Place | null>()
 
 /**
- * All rules of this schema that `value` breaks. `before` as it was accepted last, if ever. `malformed`: something has the
- * wrong shape already, so that a rule which stumbles over it says nothing new.
+ * All rules of this schema that `value` breaks by itself. `malformed`: something has the wrong shape already, so that a rule
+ * which stumbles over it says nothing new.
  */
 export function brokenRules(
   schema: z.core.$ZodType,
   value: unknown,
   path: Path,
   malformed: boolean,
-  before?: unknown,
 ): Problem[] {
   const place = placeOf(schema)
-  return place === null ? [] : [...broken(place, value, before, path, malformed)]
+  return place === null ? [] : [...broken(place, value, path, malformed)]
 }
 
-function* broken(
-  place: Place,
+/** The rules that `value`, which breaks none by itself, breaks as what comes after `before`. */
+export function brokenTransitions(
+  schema: z.core.$ZodType,
   value: unknown,
-  before: unknown,
   path: Path,
-  malformed: boolean,
-): Generator<Problem> {
-  if (value === undefined || value === null) return
-  for (const rule of place.rules) {
-    if (rule.transition && before === undefined) continue
-    yield* ask(rule, value, before, path, malformed)
+  before: unknown,
+): Problem[] {
+  const place = placeOf(schema)
+  return place === null ? [] : [...brokenSince(place, value, before, path)]
+}
+
+function* brokenSince(place: Place, value: unknown, before: unknown, path: Path): Generator<Problem> {
+  if (value === undefined || before === undefined) return
+  for (const rule of place.rules) if (rule.transition) yield* ask(rule, value, before, path, false)
+  for (const [name, below] of place.properties) {
+    yield* brokenSince(below, memberOf(value, name), memberOf(before, name), [...path, name])
   }
+}
+
+function* broken(place: Place, value: unknown, path: Path, malformed: boolean): Generator<Problem> {
+  if (value === undefined || value === null) return
+  for (const rule of place.rules) if (!rule.transition) yield* ask(rule, value, undefined, path, malformed)
   if (place.keys !== undefined && Array.isArray(value)) yield* repeats(value, place.keys, path)
   for (const [name, below] of place.properties) {
-    yield* broken(below, memberOf(value, name), memberOf(before, name), [...path, name], malformed)
+    yield* broken(below, memberOf(value, name), [...path, name], malformed)
   }
   if (place.items !== undefined && typeof value === 'object') {
     for (const [key, entry] of Object.entries(value)) {
       const step = Array.isArray(value) ? Number(key) : key
-      yield* broken(place.items, entry, undefined, [...path, step], malformed)
+      yield* broken(place.items, entry, [...path, step], malformed)
     }
   }
 }

@@ -1,11 +1,11 @@
 /** Checks an object against its kind: shapes, then the rules of the CRD, then what only we can check. All problems at once. */
 import type { z } from 'zod'
 import { explain, nearest, unknownField } from './explain.ts'
-import { type KindDefinition, kindNames, kinds, type ResourceOf } from './kinds.ts'
+import { type AnyResource, type KindDefinition, kindNames, kinds, type ResourceOf } from './kinds.ts'
 import { clusterMetadata, namespacedMetadata } from './metadata.ts'
 import { type Path, type Problem, problem, quoted } from './problem.ts'
 import { apiVersion, type Kind, type Metadata } from './resource.ts'
-import { brokenRules } from './rules.ts'
+import { brokenRules, brokenTransitions } from './rules.ts'
 
 export interface Validation<K extends Kind = Kind> {
   /** With defaults applied, without status and without what a server put into metadata. Absent when there are problems. */
@@ -18,8 +18,7 @@ export const defaultNamespace = 'default'
 
 const fields = ['apiVersion', 'kind', 'metadata', 'spec', 'status']
 
-/** `before`: the object as it was last accepted, for what cannot be changed later. */
-export function validate(value: unknown, before?: { spec?: unknown }): Validation {
+export function validate(value: unknown): Validation {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return { problems: [problem([], 'must be an object with apiVersion, kind, metadata and spec')] }
   }
@@ -33,7 +32,7 @@ export function validate(value: unknown, before?: { spec?: unknown }): Validatio
     document.metadata ?? undefined,
     ['metadata'],
   )
-  const spec = readSpec(definition, document.spec ?? undefined, before?.spec)
+  const spec = readSpec(definition, document.spec ?? undefined)
   const problems = [
     ...Object.keys(document)
       .filter((key) => !fields.includes(key))
@@ -49,6 +48,14 @@ export function validate(value: unknown, before?: { spec?: unknown }): Validatio
     spec: spec.data,
   }
   return { object: object as ResourceOf[Kind], problems }
+}
+
+/** What the spec of an object changes of `before`, as it was last accepted, and must not: its immutable fields. */
+export function immutableChanges(
+  { kind, spec }: Pick<AnyResource, 'kind' | 'spec'>,
+  before: object,
+): Problem[] {
+  return brokenTransitions(kinds[kind].spec, spec, ['spec'], before)
 }
 
 function checkKind({ apiVersion: version, kind }: Record<string, unknown>): Problem[] {
@@ -89,12 +96,12 @@ function ownMetadata(
   }
 }
 
-function readSpec(definition: KindDefinition, given: unknown, before: unknown): Reading {
+function readSpec(definition: KindDefinition, given: unknown): Reading {
   if (given === undefined && !definition.specOptional) {
     return { problems: [problem(['spec'], 'is missing')], wellFormed: false }
   }
   const spec = read(definition.spec, given ?? {}, ['spec'])
-  const broken = brokenRules(definition.spec, spec.data, ['spec'], spec.problems.length > 0, before)
+  const broken = brokenRules(definition.spec, spec.data, ['spec'], spec.problems.length > 0)
   const check = definition.check as ((spec: unknown) => Problem[]) | undefined
   const more = spec.wellFormed ? (check?.(spec.data) ?? []) : []
   return { ...spec, problems: [...spec.problems, ...broken, ...more] }

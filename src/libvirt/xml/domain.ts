@@ -46,7 +46,7 @@ export function readDomain(xml: string): Domain {
   const marks = marksInDomain(xml)
   const interfaces = cut(text, 'interface').flatMap((slice, index) => toInterface(slice, index + 1) ?? [])
   return {
-    name: String(parseXml(`<name>${name}</name>`).children[0] ?? ''),
+    name: textOf(name),
     uuid,
     running: /^\s*<domain\s[^>]*\bid=/.test(text),
     bootsByOs: /<boot\s/.test(between(text, '<os', '</os>') ?? ''),
@@ -133,6 +133,11 @@ function between(xml: string, open: string, close: string): string | undefined {
   const start = xml.indexOf(open)
   const end = start === -1 ? -1 : xml.indexOf(close, start)
   return end === -1 ? undefined : xml.slice(start + open.length, end)
+}
+
+/** Parsed only where something is escaped: most names are as they stand. */
+function textOf(content: string): string {
+  return /[&<]/.test(content) ? String(parseXml(`<name>${content}</name>`).children[0] ?? '') : content
 }
 
 /** What a `<hostdev type='pci'>` takes from the host. */
