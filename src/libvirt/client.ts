@@ -8,7 +8,7 @@ import { type CallOptions, LastingSession } from './rpc/lasting-session.ts'
 import { type DomainRef, type NetworkRef, procedures } from './rpc/procedures.ts'
 
 export type { LibvirtEvent } from './rpc/events.ts'
-export type { CallOptions, LastingSessionOptions as ClientOptions } from './rpc/lasting-session.ts'
+export type { CallOptions, EndedCall, LastingSessionOptions as ClientOptions } from './rpc/lasting-session.ts'
 export type { DomainRef, NetworkRef } from './rpc/procedures.ts'
 
 /** Which definitions a change is for; at least one. */

@@ -23,10 +23,25 @@ export interface IdleOptions {
   tries: number
 }
 
+/** How the queue stands at a moment. */
+export interface QueueState {
+  /** Keys that wait for room to run. */
+  waiting: number
+  running: number
+  /** Keys whose last pass failed. */
+  failing: number
+  /** Milliseconds that the key has waited which waits longest. */
+  oldestWaitMs: number
+  /** Milliseconds that the pass has run which runs longest. */
+  longestRunMs: number
+}
+
 interface Entry<K> {
   readonly key: K
   readonly name: string
   state: 'resting' | 'queued' | 'running'
+  /** Since when it is queued or running, in milliseconds of the monotonic clock. */
+  since: number
   /** Woken while running. */
   again: boolean
   /** When it is to run next, in milliseconds of the monotonic clock; its timer stands exactly then. */
@@ -92,6 +107,23 @@ export class KeyQueue<K> {
     return [...this.#entries.values()].filter((e) => e.state === 'running').map((e) => e.name)
   }
 
+  /** Looks through all keys that are not at rest. */
+  get state(): QueueState {
+    const now = performance.now()
+    const found: QueueState = { waiting: 0, running: 0, failing: 0, oldestWaitMs: 0, longestRunMs: 0 }
+    for (const { state, since, failures } of this.#entries.values()) {
+      if (failures > 0) found.failing += 1
+      if (state === 'queued') {
+        found.waiting += 1
+        found.oldestWaitMs = Math.max(found.oldestWaitMs, now - since)
+      } else if (state === 'running') {
+        found.running += 1
+        found.longestRunMs = Math.max(found.longestRunMs, now - since)
+      }
+    }
+    return found
+  }
+
   /**
    * Resolves when nothing is left to do: no key is queued or running, none is due within `within` milliseconds, and those that
    * fail have had their tries. Keys that only look again later, or failed for good, don't count.
@@ -130,6 +162,7 @@ export class KeyQueue<K> {
         key,
         name,
         state: 'resting',
+        since: 0,
         again: false,
         due: undefined,
         timer: undefined,
@@ -181,6 +214,7 @@ export class KeyQueue<K> {
 
   #enqueue(entry: Entry<K>): void {
     entry.state = 'queued'
+    entry.since = performance.now()
     this.#busy += 1
     void this.#slots.add(() => this.#run(entry))
   }
@@ -192,6 +226,7 @@ export class KeyQueue<K> {
     // Whatever was to be looked at until now is looked at by this pass.
     this.#unset(entry)
     entry.state = 'running'
+    entry.since = performance.now()
     entry.again = false
     const attempt = { failures: entry.failures, retryMs: backOffMs(entry.level + 1) }
     const end = await this.#work(entry.key, attempt)

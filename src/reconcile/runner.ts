@@ -1,8 +1,8 @@
 /** Turns what comes of each pass into back-off and a log line: the one shape in which agent and controller work. */
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { failureSort, type Outcome } from './outcome.ts'
-import { type Attempt, type IdleOptions, KeyQueue, type PassEnd } from './queue.ts'
+import { type FailureSort, failureSort, type Outcome } from './outcome.ts'
+import { type Attempt, type IdleOptions, KeyQueue, type PassEnd, type QueueState } from './queue.ts'
 
 /** What a reconciler gets besides its key. */
 export interface Pass {
@@ -27,7 +27,11 @@ export interface RunnerOptions<K> {
   log: Logger
   /** How many keys run at a time; 1 or more. */
   concurrency: number
+  /** Told of each pass when it has ended: what came of it, and the milliseconds that it took. */
+  onPass?: (kind: string, result: PassResult, ms: number) => void
 }
+
+export type PassResult = Outcome['next'] | FailureSort
 
 /** After aborting, how long `stop` waits for passes to notice. */
 const ABORT_WAIT_MS = 1000
@@ -55,6 +59,10 @@ export class Runner<K extends { kind: string }> {
     this.#queue.addAfter(key, ms)
   }
 
+  get state(): QueueState {
+    return this.#queue.state
+  }
+
   /** Resolves when nothing is left to do; see KeyQueue.idle. */
   idle(options: IdleOptions): Promise<void> {
     return this.#queue.idle(options)
@@ -80,19 +88,24 @@ export class Runner<K extends { kind: string }> {
     const reconcileId = ++this.#lastId
     const log = this.#options.log.child({ kind: key.kind, key: this.#options.nameOf(key), reconcileId })
     const start = performance.now()
-    const tookMs = () => Math.round((performance.now() - start) * 100) / 100
+    const ended = (result: PassResult): number => {
+      const ms = performance.now() - start
+      this.#options.onPass?.(key.kind, result, ms)
+      return Math.round(ms * 100) / 100
+    }
     this.#passes.add(abort)
     try {
       const outcome = await this.#options.reconcile(key, { signal: abort.signal, log, failures })
+      const tookMs = ended(outcome.next)
       if (outcome.next === 'requeueAfter') {
-        log.debug({ tookMs: tookMs(), requeueAfterMs: outcome.ms }, 'reconciled, will look again')
+        log.debug({ tookMs, requeueAfterMs: outcome.ms }, 'reconciled, will look again')
       } else {
-        log.debug({ tookMs: tookMs() }, 'reconciled')
+        log.debug({ tookMs }, 'reconciled')
       }
       return outcome
     } catch (err) {
-      const fields = { err, tookMs: tookMs(), failures: failures + 1 }
       const sort = failureSort(err)
+      const fields = { err, tookMs: ended(sort), failures: failures + 1 }
       if (sort === 'terminal') {
         log.error(fields, 'reconcile failed, waits for a change')
       } else if (sort === 'interrupted') {

@@ -13,6 +13,17 @@ export interface LastingSessionOptions {
   uri?: string
   /** Default libvirt's own, 5 pings 5 s apart. */
   keepalive?: KeepaliveOptions
+  /** Told of each call when it is over. */
+  onCall?: (call: EndedCall) => void
+}
+
+export interface EndedCall {
+  /** By libvirt's name. */
+  procedure: string
+  writes: boolean
+  ms: number
+  /** A LibvirtError, where it failed. */
+  error?: unknown
 }
 
 export interface CallOptions {
@@ -29,7 +40,7 @@ const longestDelay = 700
 
 export class LastingSession {
   readonly #options: Required<Pick<LastingSessionOptions, 'socket' | 'uri'>> &
-    Pick<LastingSessionOptions, 'keepalive'>
+    Pick<LastingSessionOptions, 'keepalive' | 'onCall'>
   readonly #closing = new AbortController()
   readonly #events = new EventQueue((event) => this.#tell(this.#eventListeners, event))
   readonly #connectedListeners = new Set<() => void>()
@@ -96,6 +107,27 @@ export class LastingSession {
 
   /** Reads and writes go by connections of their own; while there is none, it rejects at once with NOT_CONNECTED, retryable. */
   call<Args, Result>(procedure: Procedure<Args, Result>, args: Args, options?: CallOptions): Promise<Result> {
+    const result = this.#call(procedure, args, options)
+    const { onCall } = this.#options
+    if (onCall) {
+      const begun = performance.now()
+      const ended = (error?: unknown) =>
+        onCall({
+          procedure: procedure.name,
+          writes: procedure.writes,
+          ms: performance.now() - begun,
+          ...(error !== undefined && { error }),
+        })
+      result.then(() => ended(), ended)
+    }
+    return result
+  }
+
+  #call<Args, Result>(
+    procedure: Procedure<Args, Result>,
+    args: Args,
+    options?: CallOptions,
+  ): Promise<Result> {
     if (this.#session === undefined) return Promise.reject(this.#notConnected(procedure.name))
     const deadline = options?.deadline ?? (procedure.writes ? writeDeadline : readDeadline)
     return this.#session.call(procedure, args, { deadline, signal: options?.signal })
