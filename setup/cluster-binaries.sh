@@ -1,9 +1,9 @@
-# The control plane of the tests' cluster, built by Go from the modules that test/cluster names, since no registry has it
+# The control plane and the kubelet of the tests' cluster, built by Go from the modules that test/cluster names, since no registry has it
 # as packages. The binaries lie in cluster-KEY/ of the lab's cache directory, where test/cluster/binaries.ts looks for
 # them; KEY changes with the modules. A directory of KUBEBUILDER_ASSETS that has them comes first, as with envtest, and
 # nothing is built then.
 
-CLUSTER_BINARIES="etcd kube-apiserver kube-controller-manager kubectl"
+CLUSTER_BINARIES="etcd kube-apiserver kube-controller-manager kubectl kube-scheduler kubelet"
 
 ensure_cluster_binaries() {
   if [ -n "${KUBEBUILDER_ASSETS-}" ]; then

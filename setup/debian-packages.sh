@@ -1,14 +1,17 @@
-# The Debian packages that the lab's hosts are made of. No service of theirs is started on the machine itself.
+# The Debian packages that the lab's hosts are made of, and those of Nodes that run pods and of the image that they run.
+# No service of theirs is started on the machine itself.
 
 DEBIAN_PACKAGES="libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils openvswitch-switch dnsmasq-base iproute2
 nftables ebtables busybox-static cpio python3-libvirt util-linux procps"
+NODE_DEBIAN_PACKAGES="containerd runc containernetworking-plugins buildah debootstrap"
 
 POLICY=/usr/sbin/policy-rc.d
 KEPT_POLICY=/usr/sbin/policy-rc.d.kept-by-patchbay-setup
 
+# Takes the names of packages.
 ensure_debian_packages() {
   mend_policy
-  missing=$(missing_debian_packages)
+  missing=$(missing_debian_packages "$@")
   if [ -n "$missing" ]; then
     install_debian_packages $missing
   fi
@@ -19,7 +22,7 @@ may_install_debian_packages() {
 }
 
 missing_debian_packages() {
-  for package in $DEBIAN_PACKAGES; do
+  for package in "$@"; do
     status=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null) || status=
     [ "$status" = installed ] || printf '%s ' "$package"
   done
@@ -50,11 +53,18 @@ install_debian_packages() {
   allow_services
   rm -f "$log"
   say "Debian packages are installed; none of their services was started."
-  case "$*" in
-    *libvirt-daemon-system* | *openvswitch-switch*)
-      say "Debian starts libvirtd and Open vSwitch with the next boot of this machine; if it shall not: systemctl disable libvirtd openvswitch-switch"
-      ;;
-  esac
+  services=$(services_of "$@")
+  [ -z "$services" ] ||
+    say "Debian starts$services with the next boot of this machine; if it shall not: systemctl disable$services"
+}
+
+services_of() {
+  for package in "$@"; do
+    case "$package" in
+      libvirt-daemon-system) printf ' libvirtd' ;;
+      openvswitch-switch | containerd) printf ' %s' "$package" ;;
+    esac
+  done
 }
 
 # Waits for another apt or dpkg instead of failing.

