@@ -4,10 +4,10 @@
  *
  * Nothing here may ever change: a guest would wake up with another MAC, its switch with another port.
  */
-import { v5 } from 'uuid'
+import { parse, v5 } from 'uuid'
 
 /** Names the space of our UUIDs; chosen once, at random. */
-const namespaceOfOurs = '6d0f2c1e-8a43-4b57-9b1d-3f5e7a20c964'
+const namespaceOfOurs = parse('6d0f2c1e-8a43-4b57-9b1d-3f5e7a20c964')
 
 /** What the values of one interface are made from. No part can contain a slash. */
 export interface GeneratedFrom {

@@ -99,6 +99,12 @@ export function element(
   return { name, attributes, children }
 }
 
+/** One that can be modified without the other. */
+export function copyOf({ name, attributes, children }: XmlElement): XmlElement {
+  const copies = children.map((node) => (isElement(node) ? copyOf(node) : node))
+  return element(name, { ...attributes }, copies)
+}
+
 export function isElement(node: XmlNode): node is XmlElement {
   return typeof node === 'object' && 'name' in node
 }

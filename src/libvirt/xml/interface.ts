@@ -23,7 +23,7 @@ import {
   text,
   yesNo,
 } from './codec.ts'
-import { buildXml, element, isElement, parseXml, type XmlElement, XmlError } from './document.ts'
+import { buildXml, copyOf, element, isElement, parseXml, type XmlElement, XmlError } from './document.ts'
 
 const lowerCase: Spelling<string> = { parse: (it) => it.toLowerCase(), print: (it) => it }
 
@@ -246,7 +246,7 @@ export function readInterface(xml: string): InterfaceDefinition | undefined {
  * cannot carry.
  */
 export function renderInterface(definition: InterfaceDefinition, base?: string): string {
-  const to = base === undefined ? element('interface') : parseInterface(base)
+  const to = base === undefined ? element('interface') : copyOf(parseInterface(base))
   writePort(to, definition.port)
   restOf(definition.port.kind).write(to, definition)
   settingsOf.write(to, definition.settings)
@@ -254,9 +254,17 @@ export function renderInterface(definition: InterfaceDefinition, base?: string):
   return buildXml(to)
 }
 
+/** By their texts, those parsed last: what was read of an interface is the base of its next change. Never modified. */
+const parsedLast = new Map<string, XmlElement>()
+const maxParsedLast = 64
+
 function parseInterface(xml: string): XmlElement {
+  const known = parsedLast.get(xml)
+  if (known) return known
   const parsed = parseXml(xml)
   if (parsed.name !== 'interface') throw new XmlError(`<interface> expected, not <${parsed.name}>`)
+  if (parsedLast.size >= maxParsedLast) parsedLast.delete(parsedLast.keys().next().value!)
+  parsedLast.set(xml, parsed)
   return parsed
 }
 
