@@ -29,8 +29,8 @@ export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
       await report.write(context.store)
       return outcome
     } catch (error) {
-      // What was found is out of date: nothing is to be said of it.
-      if (error instanceof StaleObject) throw error
+      // StaleObject: what was found is out of date, and nothing is to be said of it.
+      if (error instanceof StaleObject || report.unwritten) throw error
       sayFailure(report, error)
       await report.write(context.store)
       const ms = error instanceof ChangeFailed ? failedChanges.remember(resource) : undefined

@@ -18,6 +18,7 @@ export class Report {
   readonly #hostName: string
   readonly #findings: Findings = { stages: {} }
   #refusals: readonly Refusal[] = []
+  #unwritten = false
 
   constructor(resource: GuestInterface, hostName: string) {
     this.#resource = resource
@@ -25,6 +26,11 @@ export class Report {
     // Without the plan, which speaks of one pass and never stands for the next.
     const { guestUUID, guestState, mac, port, effective, sources, waitingSince } = resource.status ?? {}
     this.facts = { guestUUID, guestState, mac, port, effective, sources, waitingSince }
+  }
+
+  /** What was found could not be told: there is no use in telling that either. */
+  get unwritten(): boolean {
+    return this.#unwritten
   }
 
   reached(stage: Stage, reason: Reason, message: string): void {
@@ -78,12 +84,14 @@ export class Report {
       observedGeneration: generation,
       conditions,
     }
+    this.#unwritten = true
     await store.writeStatus(
       { kind: 'GuestInterface', namespace: metadata.namespace, name: metadata.name },
       next,
       durable,
       metadata.resourceVersion,
     )
+    this.#unwritten = false
   }
 }
 
