@@ -9,6 +9,8 @@ import type { Binary } from './binaries.ts'
 import { Server } from './server.ts'
 
 export interface ControlPlane {
+  /** http://ADDRESS:PORT of etcd, for its clients. */
+  etcdUrl: string
   etcd: Server
   apiServer: Server
   controllerManager: Server
@@ -47,6 +49,7 @@ export function layOutControlPlane(binaries: Record<Binary, string>, directory: 
     (await statusOf(url + resource, { token: adminToken, ca: await readFile(certificate, 'utf8') })) === 200
 
   return {
+    etcdUrl: clients!,
     url,
     certificate,
     adminToken,
