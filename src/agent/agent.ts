@@ -4,26 +4,31 @@ import type { Logger } from 'pino'
 import type { Condition } from '../api/conditions.ts'
 import type { HostIdentity } from '../core/host-selector.ts'
 import { isReady } from '../core/interface-status.ts'
-import { acquireHostLock } from '../host/lock.ts'
 import { watchLinks } from '../host/watch.ts'
 import { LibvirtClient } from '../libvirt/client.ts'
+import type { ListenAddress } from '../operations/listen-address.ts'
+import type { Operations } from '../operations/operations.ts'
 import { done } from '../reconcile/outcome.ts'
 import { Runner } from '../reconcile/runner.ts'
 import type { Key, Store } from '../store/store.ts'
 import { type Binding, createContext } from './context.ts'
+import type { AgentHooks } from './hooks.ts'
 import { interfaceReconciler } from './interface/reconcile.ts'
 import { inventoryReconciler } from './inventory.ts'
 import { portGroupReconciler } from './network/port-group.ts'
 import { networkReconciler } from './network/reconcile.ts'
+import { takePlace } from './place.ts'
 
 export interface AgentOptions {
   /** Where the manifests are; asked once this is the only agent on the host. */
-  openStore(log: Logger): Store
+  openStore(log: Logger, onRequest: AgentHooks['onRequest']): Store
   binding: Binding
   hostName: string
   hostLabels: Record<string, string>
   /** libvirt's socket, or the directory that holds it. */
   libvirt: string
+  /** Where it tells how it is; absent: nowhere. */
+  listen?: ListenAddress
   /** Reconcile until nothing is left to do, then end. */
   once: boolean
   /** Finishes the steps in hand and ends. */
@@ -43,27 +48,34 @@ const STOP_GRACE_MS = 10_000
 
 /**
  * Runs until the signal aborts, or with `once` until nothing is left to do. Resolves with the exit code: 0, or with `once` 2
- * when a resource is not Ready. Rejects when it cannot begin: another agent on the host, a directory that cannot serve.
+ * when a resource is not Ready. Rejects when it cannot begin: another agent on the host, a directory or an address that cannot
+ * serve. In a cluster it waits for the other agent to end: nobody is there to start it again at the right moment.
  */
 export async function runAgent(options: AgentOptions, log: Logger): Promise<number> {
-  const lock = await acquireHostLock()
+  const { listen, signal } = options
+  const waits = options.binding === 'controller' && !options.once
+  const place = await takePlace({ listen, waits, signal }, log)
+  if (!place) return 0
   try {
-    return await run(options, log)
+    return await run(options, log, place.operations)
   } finally {
-    await lock.release()
+    await place.leave()
   }
 }
 
-async function run(options: AgentOptions, log: Logger): Promise<number> {
+async function run(options: AgentOptions, log: Logger, operations?: Operations): Promise<number> {
   const { hostName, hostLabels, binding, signal } = options
-  const store = options.openStore(log)
-  const libvirt = new LibvirtClient({ socket: options.libvirt })
+  const observation = operations && (await import('./observation.ts')).observe(operations)
+  const { onRequest, onCall, onPass, onPlan }: AgentHooks = observation?.hooks ?? {}
+  const store = options.openStore(log, onRequest)
+  const libvirt = new LibvirtClient({ socket: options.libvirt, onCall })
   const ending = new AbortController()
   const runner = new Runner<Key>({
     nameOf: ({ kind, namespace, name }) => [kind, namespace, name].filter(Boolean).join('/'),
     reconcile: (key, pass) => reconcilers[key.kind](key as never, pass),
     log,
     concurrency: CONCURRENCY,
+    onPass,
   })
   const wake = (keys: Iterable<Key>) => {
     for (const key of keys) {
@@ -78,7 +90,7 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
       return { ...store.get('Host', hostName)?.metadata.labels, ...hostLabels }
     },
   }
-  const context = createContext({ host, binding, libvirt, store, wake })
+  const context = createContext({ host, binding, libvirt, store, wake, onPlan })
   const { wakes } = context
   const reconcilers = {
     GuestInterface: interfaceReconciler(context),
@@ -89,6 +101,7 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
     GuestGrant: async () => done,
   }
 
+  observation?.watch({ hostName, store, libvirt, queue: () => runner.state })
   const started = store.start((key) => wake(wakes.ofStore(key)), ending.signal)
   await Promise.race([started, aborted(signal)])
   if (signal.aborted) {
@@ -97,6 +110,7 @@ async function run(options: AgentOptions, log: Logger): Promise<number> {
     await libvirt.close()
     return 0
   }
+  observation?.started()
   libvirt.onEvent((event) => wake(wakes.ofLibvirt(event)))
   // Rejects only when the agent ends before libvirt was ever there.
   const connected = connect(libvirt, log, () => wake(wakes.all()), ending.signal).catch(() => undefined)

@@ -6,6 +6,7 @@ import { readCapabilities } from '../libvirt/capabilities.ts'
 import type { LibvirtClient } from '../libvirt/client.ts'
 import type { Key, Store } from '../store/store.ts'
 import { Guests } from './guest.ts'
+import type { AgentHooks } from './hooks.ts'
 import { AdoptionMarks } from './interface/adoption-marks.ts'
 import { Networks } from './networks.ts'
 import { PortLedger } from './port-ledger.ts'
@@ -32,6 +33,7 @@ export interface Context {
   wakes: Wakes
   /** Has a look at these keys soon. */
   wake(keys: Iterable<Key>): void
+  onPlan?: AgentHooks['onPlan']
 }
 
 export function createContext({
@@ -40,7 +42,8 @@ export function createContext({
   libvirt,
   store,
   wake,
-}: Pick<Context, 'host' | 'binding' | 'libvirt' | 'store' | 'wake'>): Context {
+  onPlan,
+}: Pick<Context, 'host' | 'binding' | 'libvirt' | 'store' | 'wake' | 'onPlan'>): Context {
   const guests = new Guests(libvirt)
   return {
     host,
@@ -55,6 +58,7 @@ export function createContext({
     ledger: new PortLedger(libvirt, guests, store, host.name, wake),
     wakes: new Wakes(store, host.name),
     wake,
+    onPlan,
   }
 }
 

@@ -1,8 +1,11 @@
 /** `patchbay agent`: keeps this host as the manifests say. */
 import type { Command } from 'commander'
 import type { Logger } from 'pino'
+import type { AgentHooks } from '../agent/hooks.ts'
+import type { ListenAddress } from '../operations/listen-address.ts'
 import type { Store } from '../store/store.ts'
 import { addHostOptions, type HostOptions, hostOf } from './host-options.ts'
+import { addListenOption } from './listen-option.ts'
 import { defaultState } from './status.ts'
 
 interface Options extends HostOptions {
@@ -10,6 +13,7 @@ interface Options extends HostOptions {
   inCluster?: boolean
   manifests?: string
   state: string
+  listen?: ListenAddress
   once?: boolean
 }
 
@@ -23,7 +27,7 @@ export function addAgent(program: Command): void {
     )
     .usage(
       '--kubeconfig FILE | --in-cluster | --manifests DIR [--state DIR] [--host-name NAME] [--host-label KEY=VALUE]...\n' +
-        '                      [--libvirt SOCKET] [--once]',
+        '                      [--libvirt SOCKET] [--listen ADDRESS:PORT] [--once]',
     )
     .option('--kubeconfig <file>', 'take the manifests from the cluster that this file gives access to')
     .option('--in-cluster', 'take the manifests from the cluster in which this runs, as a pod')
@@ -32,7 +36,7 @@ export function addAgent(program: Command): void {
       'directory of manifests (*.yaml, *.yml, *.json below it), followed as it changes',
     )
     .option('--state <dir>', 'with --manifests: where status is kept; not below it', defaultState)
-  addHostOptions(command)
+  addListenOption(addHostOptions(command))
     .option('--once', 'reconcile until nothing is left to do and exit: 0 all Ready, 2 not all, 1 error')
     .addHelpText(
       'after',
@@ -61,7 +65,7 @@ async function storeOf({
   manifests,
   kubeconfig,
   state,
-}: Options): Promise<(hostName: string, log: Logger) => Store> {
+}: Options): Promise<(hostName: string, log: Logger, onRequest: AgentHooks['onRequest']) => Store> {
   if (manifests === undefined) {
     const { kubernetesStores } = await import('../store/kubernetes/open.ts')
     return kubernetesStores(kubeconfig)
@@ -102,11 +106,12 @@ async function run(options: Options, command: Command): Promise<number> {
   )
   return runAgent(
     {
-      openStore: (storeLog) => openStore(hostName, storeLog),
+      openStore: (storeLog, onRequest) => openStore(hostName, storeLog, onRequest),
       binding: options.manifests === undefined ? 'controller' : 'grants',
       hostName,
       hostLabels,
       libvirt: options.libvirt,
+      listen: options.listen,
       once: options.once ?? false,
       signal: stop.signal,
     },

@@ -1,8 +1,7 @@
 /** How many objects stand how, by the reason of their Ready. */
 import { Gauge, type Registry } from './prometheus.ts'
 
-/** Of one object. */
-export interface Standing {
+export interface ObjectStanding {
   kind: string
   /** True, False or Unknown. */
   ready: string
@@ -15,7 +14,7 @@ export function objectMetrics(
   registry: Registry,
   name: 'patchbay_objects' | 'patchbay_cluster_objects',
   help: string,
-  read: () => Iterable<Standing>,
+  read: () => Iterable<ObjectStanding>,
 ): void {
   new Gauge({
     name,

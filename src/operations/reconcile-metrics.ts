@@ -43,13 +43,13 @@ export function reconcileMetrics(registry: Registry): ReconcileMetrics {
     oldestWaitMs: 0,
     longestRunMs: 0,
   })
-  const gauge = (name: string, help: string, valueOf: (state: QueueState) => number) => {
+  const gauge = (name: string, help: string, of: (state: QueueState) => number) => {
     new Gauge({
       name,
       help,
       registers,
       collect() {
-        this.set(valueOf(read()))
+        this.set(of(read()))
       },
     })
   }

@@ -23,6 +23,7 @@ export async function nextSteps(
   const { report, signal } = work
   const plan = planFor(work, observed, effective, await context.capabilities())
   report.planned(plan)
+  context.onPlan?.('GuestInterface', plan.verdict)
   if (plan.verdict === 'Refused') {
     sayRefused(report, plan)
     return undefined

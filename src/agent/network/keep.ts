@@ -46,6 +46,7 @@ export async function keep(
   if (decision.kind === 'refused') return { check: refusedFor(decision.refusal) }
   if (decision.kind === 'none') return { check: accepted(`In force on host ${host.name}`) }
   const { observed, wanted } = decision
+  context.onPlan?.('Network', decision.plan.verdict)
   const hindrance = hindranceOf(decision, memory.failedRestarts.of(wanted.name, wanted))
   const live = observed?.state.live
   // What makes good what was there before is done whatever else is in the way.

@@ -5,15 +5,18 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Access, Credentials } from './access.ts'
 import { type ApiError, apiError } from './api-error.ts'
+import { type RequestName, requestName } from './request-name.ts'
 
 export interface Call {
-  method: 'GET' | 'POST' | 'PATCH'
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
   /** From the root of the API server. */
   path: string
   query?: Record<string, string | undefined>
   body?: object
   /** Of the body; default application/json. */
   contentType?: string
+  /** What the answer is to be; default application/json. */
+  accept?: string
   signal?: AbortSignal
 }
 
@@ -22,6 +25,14 @@ export interface ApiClientOptions {
   deadlineMs?: number
   /** Milliseconds after which credentials are read anew. */
   credentialsMs?: number
+  /** Told of each request when it is over, or of a watch when it begins. */
+  onRequest?: (request: EndedRequest) => void
+}
+
+export interface EndedRequest extends RequestName {
+  /** Of HTTP; undefined when no answer came. */
+  status: number | undefined
+  ms: number
 }
 
 /** How often a call is sent anew because the server asked to wait (429, or 5xx with Retry-After). */
@@ -35,12 +46,17 @@ export class ApiClient {
   readonly #send: typeof https.request
   readonly #deadlineMs: number
   readonly #credentialsMs: number
+  readonly #onRequest: ApiClientOptions['onRequest']
   #credentials: { value: Promise<Credentials>; readAt: number } | undefined
 
-  constructor(access: Access, { deadlineMs = 10_000, credentialsMs = 60_000 }: ApiClientOptions = {}) {
+  constructor(
+    access: Access,
+    { deadlineMs = 10_000, credentialsMs = 60_000, onRequest }: ApiClientOptions = {},
+  ) {
     this.#access = access
     this.#deadlineMs = deadlineMs
     this.#credentialsMs = credentialsMs
+    this.#onRequest = onRequest
     const { Agent, request } = access.server.startsWith('https:') ? https : http
     // The kernel finds a peer that is gone about 40 s after it went silent, on connections that only listen too.
     this.#agent = new Agent({
@@ -92,7 +108,15 @@ export class ApiClient {
   }
 
   async #once<T>(
-    { method, path, query = {}, body, contentType = 'application/json', signal }: Call,
+    {
+      method,
+      path,
+      query = {},
+      body,
+      contentType = 'application/json',
+      accept = 'application/json',
+      signal,
+    }: Call,
     { tls, headers }: Credentials,
     read: (response: IncomingMessage) => Promise<T>,
   ): Promise<{ value: T } | { error: ApiError }> {
@@ -108,7 +132,7 @@ export class ApiClient {
       agent: this.#agent,
       headers: {
         ...headers,
-        Accept: 'application/json',
+        Accept: accept,
         'User-Agent': 'patchbay',
         ...(content && { 'Content-Type': contentType, 'Content-Length': content.length }),
       },
@@ -121,14 +145,31 @@ export class ApiClient {
     }, this.#deadlineMs)
     const abort = () => request.destroy(reasonOf(signal))
     signal?.addEventListener('abort', abort, { once: true })
+    const begun = performance.now()
+    const tell = (status: number | undefined) => {
+      const ms = performance.now() - begun
+      this.#onRequest?.({ ...requestName({ method, path, query, contentType }), status, ms })
+    }
     request.end(content)
     try {
       const response = await answer.promise
       const status = response.statusCode!
-      if (status < 300) return { value: await read(response) }
-      return {
-        error: apiError(`${method} ${path}`, status, await text(response), response.headers['retry-after']),
+      if (status < 300) {
+        const value = await read(response)
+        tell(status)
+        return { value }
       }
+      const error = apiError(
+        `${method} ${path}`,
+        status,
+        await text(response),
+        response.headers['retry-after'],
+      )
+      tell(status)
+      return { error }
+    } catch (error) {
+      if (!signal?.aborted) tell(undefined)
+      throw error
     } finally {
       clearTimeout(late)
       signal?.removeEventListener('abort', abort)

@@ -1,7 +1,7 @@
 /** The store of a cluster, by the access that there is to it. */
 import type { StoreLog } from '../store.ts'
 import { accessFromFile, accessInCluster } from './access.ts'
-import { ApiClient } from './api-client.ts'
+import { ApiClient, type ApiClientOptions } from './api-client.ts'
 import { KubernetesStore } from './store.ts'
 
 /**
@@ -10,7 +10,8 @@ import { KubernetesStore } from './store.ts'
  */
 export async function kubernetesStores(
   kubeconfig: string | undefined,
-): Promise<(hostName: string, log: StoreLog) => KubernetesStore> {
+): Promise<(hostName: string, log: StoreLog, onRequest?: ApiClientOptions['onRequest']) => KubernetesStore> {
   const access = await (kubeconfig === undefined ? accessInCluster() : accessFromFile(kubeconfig))
-  return (hostName, log) => new KubernetesStore({ client: new ApiClient(access), hostName, log })
+  return (hostName, log, onRequest) =>
+    new KubernetesStore({ client: new ApiClient(access, { onRequest }), hostName, log })
 }
