@@ -15,6 +15,8 @@ export interface Metadata {
   annotations?: Record<string, string>
   /** Set while the object is going: its port is still to be freed. RFC 3339. */
   deletionTimestamp?: string
+  /** Who has to agree before the object goes. */
+  finalizers?: string[]
   /** RFC 3339. */
   creationTimestamp?: string
 }

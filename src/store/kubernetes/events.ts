@@ -29,16 +29,22 @@ const mostWaiting = 200
 /** Bytes, by the API server's own rule. */
 const longestNote = 1_024
 
+/** Who tells it. */
+export interface Reporter {
+  controller: 'patchbay.dev/agent' | 'patchbay.dev/controller'
+  instance: string
+}
+
 export class EventWriter {
   readonly #client: ApiClient
-  readonly #hostName: string
+  readonly #reporter: Reporter
   readonly #log: StoreLog
   readonly #waiting: object[] = []
   #sending = false
 
-  constructor(client: ApiClient, hostName: string, log: StoreLog) {
+  constructor(client: ApiClient, reporter: Reporter, log: StoreLog) {
     this.#client = client
-    this.#hostName = hostName
+    this.#reporter = reporter
     this.#log = log
   }
 
@@ -53,8 +59,8 @@ export class EventWriter {
       kind: 'Event',
       metadata: { generateName: `${metadata.name.slice(0, 200)}-`, namespace },
       regarding: { apiVersion, kind, name: metadata.name, namespace: metadata.namespace, uid: metadata.uid },
-      reportingController: 'patchbay.dev/agent',
-      reportingInstance: this.#hostName.slice(0, 128),
+      reportingController: this.#reporter.controller,
+      reportingInstance: this.#reporter.instance.slice(0, 128),
       type,
       reason,
       action: 'Reconcile',

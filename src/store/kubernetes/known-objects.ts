@@ -8,7 +8,8 @@
 import { isDeepStrictEqual } from 'node:util'
 import type { AnyResource } from '../../api/kinds.ts'
 import type { Key, Rejection } from '../store.ts'
-import type { Picture } from './reflector.ts'
+import { isLater } from './object-version.ts'
+import type { Picture, Received } from './reflector.ts'
 import { refusalOf } from './refusal.ts'
 import { agentsPart, controllersPart, isKeptByServer } from './status-fields.ts'
 
@@ -37,7 +38,7 @@ export interface KnownObjectsOptions {
   missing(key: Key, object: AnyResource): void
 }
 
-export class KnownObjects implements Picture {
+export class KnownObjects implements Picture<AnyResource> {
   readonly #options: KnownObjectsOptions
   readonly #known = new Map<string, KnownObject>()
 
@@ -61,10 +62,9 @@ export class KnownObjects implements Picture {
     }
   }
 
-  put(received: AnyResource): void {
-    const key = keyOf(received)
+  put(object: AnyResource): void {
+    const key = keyOf(object)
     const id = idOf(key)
-    const object = trimmed(received)
     const known = this.#known.get(id)
     if (known === undefined) {
       this.#known.set(id, first(object))
@@ -114,9 +114,8 @@ export class KnownObjects implements Picture {
   }
 
   /** What the server answered to a write of ours. */
-  written(received: AnyResource): void {
-    const known = this.#known.get(idOf(keyOf(received)))
-    const object = trimmed(received)
+  written(object: AnyResource): void {
+    const known = this.#known.get(idOf(keyOf(object)))
     if (known && known.object.metadata.uid === object.metadata.uid && isNewer(object, known.object)) {
       this.#renew(known, object)
     }
@@ -175,16 +174,11 @@ function statusOf(object: AnyResource): object | undefined {
 }
 
 /** Without what only the server uses, and is large: half of an object's memory. */
-function trimmed(received: AnyResource): AnyResource {
-  const { managedFields: _, ...metadata } = received.metadata as AnyResource['metadata'] & {
+export function withoutManagedFields(received: Received): AnyResource {
+  const { managedFields: _, ...metadata } = received.metadata as Received['metadata'] & {
     managedFields?: unknown
   }
   return { ...received, metadata } as AnyResource
-}
-
-/** Versions of one object are numbers that grow: etcd's revisions, and since Kubernetes 1.35 promised. */
-export function isLater(version: string | undefined, than: string | undefined): boolean {
-  return BigInt(version ?? 0) > BigInt(than ?? 0)
 }
 
 function isNewer(object: AnyResource, than: AnyResource): boolean {

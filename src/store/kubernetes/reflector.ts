@@ -3,18 +3,22 @@
  * Whatever breaks, the picture stands as it was last known, and is brought up to date once the server answers again.
  */
 import { setTimeout as delay } from 'node:timers/promises'
-import type { AnyResource } from '../../api/kinds.ts'
 import { backOffMs } from '../../reconcile/back-off.ts'
 import type { StoreLog } from '../store.ts'
 import type { ApiClient } from './api-client.ts'
 import { ApiError, apiError, isExpired } from './api-error.ts'
 
-/** The picture; see KnownObjects. */
-export interface Picture {
+/** The picture, of what is kept of each object; see KnownObjects. */
+export interface Picture<T> {
   /** All there are; what isn't among them is no longer there. */
-  replace(objects: AnyResource[]): void
-  put(object: AnyResource): void
-  remove(object: AnyResource): void
+  replace(objects: T[]): void
+  put(object: T): void
+  remove(object: T): void
+}
+
+/** An object as the API server sends it. In a list it need not say its kind. */
+export interface Received {
+  metadata: { resourceVersion: string }
 }
 
 export interface ReflectorTiming {
@@ -28,12 +32,16 @@ export interface ReflectorTiming {
 
 export const defaultTiming: ReflectorTiming = { page: 500, idleMs: 120_000, watchSeconds: 300 }
 
-export interface ReflectorOptions {
+export interface ReflectorOptions<T> {
   client: ApiClient
   /** Of the collection. */
   path: string
   fieldSelector?: string
-  picture: Picture
+  /** Of objects of which nothing but metadata is asked for. */
+  metadataOnly?: boolean
+  picture: Picture<T>
+  /** What is kept of an object, before a whole list of them is there. */
+  keep: (received: Received) => T
   log: StoreLog
   timing?: Partial<ReflectorTiming>
   /** The server watches for us again after something failed. */
@@ -45,16 +53,16 @@ const shortestWatch = 1_000
 
 interface Page {
   metadata: { resourceVersion: string; continue?: string }
-  items: AnyResource[]
+  items: Received[]
 }
 
 interface WatchEvent {
   type: 'ADDED' | 'MODIFIED' | 'DELETED' | 'BOOKMARK' | 'ERROR'
-  object: AnyResource
+  object: Received
 }
 
-export class Reflector {
-  readonly #options: ReflectorOptions
+export class Reflector<T> {
+  readonly #options: ReflectorOptions<T>
   readonly #timing: ReflectorTiming
   readonly #complete = Promise.withResolvers<void>()
   /** From where to watch; undefined: what there is has to be listed. */
@@ -62,7 +70,7 @@ export class Reflector {
   /** In a row, without anything that a watch told in between: a list alone is no success. */
   #failures = 0
 
-  constructor(options: ReflectorOptions) {
+  constructor(options: ReflectorOptions<T>) {
     this.#options = options
     this.#timing = { ...defaultTiming, ...options.timing }
   }
@@ -87,14 +95,14 @@ export class Reflector {
   }
 
   async #list(signal: AbortSignal): Promise<void> {
-    const { client, path, fieldSelector, picture } = this.#options
-    const objects: AnyResource[] = []
+    const { client, path, fieldSelector, picture, keep } = this.#options
+    const objects: T[] = []
     let next: string | undefined
     let version: string
     do {
       const query = { fieldSelector, limit: String(this.#timing.page), continue: next }
-      const page = await client.json<Page>({ method: 'GET', path, query, signal })
-      objects.push(...page.items)
+      const page = await client.json<Page>({ method: 'GET', path, query, signal, ...this.#accept('List') })
+      objects.push(...page.items.map(keep))
       version = page.metadata.resourceVersion
       next = page.metadata.continue
     } while (next)
@@ -114,7 +122,10 @@ export class Reflector {
       resourceVersion: this.#version,
       timeoutSeconds: String(seconds),
     }
-    const lines = await client.lines({ method: 'GET', path, query, signal }, this.#timing.idleMs)
+    const lines = await client.lines(
+      { method: 'GET', path, query, signal, ...this.#accept('') },
+      this.#timing.idleMs,
+    )
     if (this.#failures > 0) this.#options.onRecovered?.()
     for await (const line of lines) {
       this.#take(JSON.parse(line) as WatchEvent)
@@ -125,14 +136,19 @@ export class Reflector {
   }
 
   #take({ type, object }: WatchEvent): void {
-    const { picture, path } = this.#options
+    const { picture, path, keep } = this.#options
     if (type === 'ERROR') {
       const { code = 500 } = object as unknown as { code?: number }
       throw apiError(`watch of ${path}`, code, JSON.stringify(object))
     }
-    if (type === 'DELETED') picture.remove(object)
-    else if (type !== 'BOOKMARK') picture.put(object)
+    if (type === 'DELETED') picture.remove(keep(object))
+    else if (type !== 'BOOKMARK') picture.put(keep(object))
     this.#version = object.metadata.resourceVersion
+  }
+
+  #accept(list: 'List' | ''): { accept?: string } {
+    const metadata = `application/json;as=PartialObjectMetadata${list};g=meta.k8s.io;v=v1`
+    return this.#options.metadataOnly ? { accept: metadata } : {}
   }
 
   /** Says so once until it works again. Milliseconds until the next try. */

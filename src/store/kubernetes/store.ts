@@ -3,7 +3,6 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import type { Condition } from '../../api/conditions.ts'
 import type { AnyResource } from '../../api/kinds.ts'
-import { apiVersion } from '../../api/resource.ts'
 import { backOffMs } from '../../reconcile/back-off.ts'
 import type { StoreLog } from '../store.ts'
 import {
@@ -15,10 +14,12 @@ import {
   type StoredKind,
 } from '../store.ts'
 import type { ApiClient } from './api-client.ts'
-import { isConflict, isNotFound } from './api-error.ts'
+import { isNotFound } from './api-error.ts'
+import { applyStatus } from './apply-status.ts'
 import { EventWriter, transition } from './events.ts'
-import { isLater, type KnownObject, KnownObjects } from './known-objects.ts'
-import { Reflector, type ReflectorTiming } from './reflector.ts'
+import { type KnownObject, KnownObjects, withoutManagedFields } from './known-objects.ts'
+import { isLater } from './object-version.ts'
+import { type Received, Reflector, type ReflectorTiming } from './reflector.ts'
 import { collectionPath, objectPath } from './resource-path.ts'
 import { agentsPart, isKeptByServer } from './status-fields.ts'
 
@@ -55,7 +56,7 @@ export class KubernetesStore implements Store {
     this.#hostName = hostName
     this.#log = log
     this.#timing = timing
-    this.#events = new EventWriter(client, hostName, log)
+    this.#events = new EventWriter(client, { controller: 'patchbay.dev/agent', instance: hostName }, log)
     const known = () =>
       new KnownObjects({
         changed: (key) => this.#changed(key),
@@ -78,6 +79,7 @@ export class KubernetesStore implements Store {
           path: collectionPath(kind),
           ...(selectors[kind] && { fieldSelector: selectors[kind] }),
           picture: this.#known[kind],
+          keep: withoutManagedFields,
           log: this.#log,
           timing: this.#timing,
           onRecovered: () => this.#recovered(),
@@ -157,30 +159,22 @@ export class KubernetesStore implements Store {
     const before = agentsPart(statusOf(object))
     if (isDeepStrictEqual(wanted, before)) return
     const setsPort = wanted.port !== undefined && !isDeepStrictEqual(wanted.port, before.port)
-    const { name, namespace, uid, resourceVersion } = object.metadata
+    const { uid, resourceVersion } = object.metadata
     if (setsPort && gathered !== undefined && isLater(othersVersion, gathered))
       throw new StaleObject(objectPath(key))
-    const body = {
-      apiVersion,
-      kind: key.kind,
-      // With its uid: never another one of the same name.
-      metadata: { name, namespace, uid, ...(setsPort && { resourceVersion }) },
-      status: wanted,
-    }
     known.writing = wanted
     try {
-      const written = await this.#client.json<AnyResource>({
-        method: 'PATCH',
-        path: `${objectPath(key)}/status`,
-        // What the controller said of an interface before it was bound is ours from then on: force.
-        query: { fieldManager, force: 'true' },
-        contentType: 'application/apply-patch+yaml',
-        body,
+      const written = await applyStatus(this.#client, {
+        key,
+        uid,
+        // What the controller said of an interface before it was bound is ours from then on.
+        fieldManager,
+        status: wanted,
+        ...(setsPort && resourceVersion !== undefined && { resourceVersion }),
       })
-      this.#kind(key.kind)?.written(written)
+      this.#kind(key.kind)?.written(withoutManagedFields(written))
     } catch (error) {
       this.#unwritten.set(objectPath(key), key)
-      if (isConflict(error)) throw new StaleObject(objectPath(key), { cause: error })
       throw error
     } finally {
       known.writing = undefined
@@ -219,7 +213,8 @@ export class KubernetesStore implements Store {
 
   async #fetch(path: string): Promise<AnyResource | 'gone' | 'unknown'> {
     try {
-      return await this.#client.json<AnyResource>({ method: 'GET', path, signal: this.#ending })
+      const found = await this.#client.json<Received>({ method: 'GET', path, signal: this.#ending })
+      return withoutManagedFields(found)
     } catch (error) {
       return isNotFound(error) ? 'gone' : 'unknown'
     }

@@ -1,6 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import type { AnyResource } from '../../../../src/api/kinds.ts'
 import { ApiClient } from '../../../../src/store/kubernetes/api-client.ts'
+import { withoutManagedFields } from '../../../../src/store/kubernetes/known-objects.ts'
 import { Reflector, type ReflectorTiming } from '../../../../src/store/kubernetes/reflector.ts'
 import {
   type Answer,
@@ -53,6 +54,7 @@ async function follow(answer: Answer, timing: Partial<ReflectorTiming> = {}, dea
     path,
     fieldSelector: 'status.hostName=abc',
     picture,
+    keep: withoutManagedFields,
     log: { info: write, warn: write, error: write },
     timing,
     onRecovered: () => {
