@@ -24,7 +24,14 @@ export const reasons = {
   ),
   Accepted: done('The object is in force on this host.'),
   NotReached: waits('An earlier condition stands in the way; this one was not looked at.'),
-  GuestNotFound: waits('No guest of this name or UUID is on the host.'),
+  Binding: waits('The interface is bound to a host, whose agent has not looked at it yet.'),
+  GuestNotFound: waits(
+    'No guest of this name or UUID is on the host; of an interface that is bound to none: on no host, or not on the one that spec.hostName names.',
+  ),
+  GuestAmbiguous: stalled(
+    'More than one host has a guest that the interface can mean; spec.hostName names one.',
+  ),
+  AgentSilent: waits('The agent of the host has not been heard of for a while; what it last did stands.'),
   PinnedElsewhere: waits('spec.hostName names another host; nothing of the interface is kept on this one.'),
   Moving: waits('The interface moves to another host, and its old one has let go of it.'),
   PoolExhausted: waits('Every device of the pool is held; the interface takes its turn when one is freed.'),
@@ -71,6 +78,10 @@ export const reasons = {
   VirtualPortConflict: stalled('Two layers set a virtual port parameter to different values.'),
   VirtualPortIncomplete: stalled('The virtual port lacks a parameter that its type needs.'),
   SettingNotSupported: stalled('The setting is not possible on this kind of port.'),
+  HostSourceNotAllowed: stalled(
+    'The interface names a device or a file of the host, and its namespace lacks the label patchbay.dev/host-sources=allowed.',
+  ),
+  MacDuplicate: stalled('Another interface in the cluster has the same MAC address.'),
   NotOwned: stalled("The guest is not granted to the interface's namespace."),
   OwnerAmbiguous: stalled('GuestGrants give the guest to more than one namespace.'),
   MacConflict: stalled(

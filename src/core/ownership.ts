@@ -3,7 +3,7 @@ import type { GuestGrant } from '../api/guest-grant.ts'
 import { type HostIdentity, labelsOf, selects } from './host-selector.ts'
 import type { Refusal } from './refusal.ts'
 
-/** The namespace that all guests belong to where no grant was ever written: a host that one person keeps. */
+/** The namespace that all guests belong to on a host without a cluster where no grant was ever written: one person keeps it. */
 const ungranted = 'default'
 
 /** Why interfaces of `namespace` must not touch the guest; undefined when they may. `grants`: all there are. */
@@ -13,7 +13,7 @@ export function notOwned(
   host: HostIdentity,
   grants: readonly GuestGrant[],
 ): Refusal | undefined {
-  const owners = grants.length === 0 ? [ungranted] : ownersOf(guest, host, grants)
+  const owners = ownersOf(guest, host, grants)
   if (owners.length > 1) {
     return {
       reason: 'OwnerAmbiguous',
@@ -22,18 +22,27 @@ export function notOwned(
     }
   }
   if (owners[0] === namespace) return undefined
-  if (grants.length === 0) {
-    return {
-      reason: 'NotOwned',
-      field: 'guest',
-      message: `guest: all guests belong to namespace ${ungranted}, since there is no GuestGrant, and not to ${namespace}. Put the interface into namespace ${ungranted}`,
-    }
-  }
   const whose = owners[0] ? `belongs to namespace ${owners[0]}` : 'is granted to no namespace'
   return {
     reason: 'NotOwned',
     field: 'guest',
     message: `guest: guest ${guest.name} ${whose}, not to ${namespace}. Have an admin grant it by a GuestGrant`,
+  }
+}
+
+/** The same on a host without a cluster: as long as there is no grant, all guests belong to the namespace `default`. */
+export function notOwnedStandalone(
+  guest: { name: string; uuid: string },
+  namespace: string,
+  host: HostIdentity,
+  grants: readonly GuestGrant[],
+): Refusal | undefined {
+  if (grants.length > 0) return notOwned(guest, namespace, host, grants)
+  if (namespace === ungranted) return undefined
+  return {
+    reason: 'NotOwned',
+    field: 'guest',
+    message: `guest: all guests belong to namespace ${ungranted}, since there is no GuestGrant, and not to ${namespace}. Put the interface into namespace ${ungranted}`,
   }
 }
 

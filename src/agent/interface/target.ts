@@ -2,7 +2,7 @@
 import type { GuestInterface } from '../../api/guest-interface.ts'
 import type { EffectiveDefinition } from '../../core/definition.ts'
 import { namespaceOf } from '../../core/identity.ts'
-import { notOwned } from '../../core/ownership.ts'
+import { notOwnedStandalone } from '../../core/ownership.ts'
 import { type Resolved, resolve } from '../../core/resolve/resolve.ts'
 import type { KeptIDs } from '../../core/resolve/virtual-port.ts'
 import type { Context } from '../context.ts'
@@ -30,7 +30,7 @@ export async function targetOf(
   // In a cluster the controller has asked the grants before it bound the guest.
   const refusal =
     context.binding === 'grants' &&
-    notOwned(guest.ref, namespaceOf(resource), context.host, context.store.list('GuestGrant'))
+    notOwnedStandalone(guest.ref, namespaceOf(resource), context.host, context.store.list('GuestGrant'))
   if (refusal) {
     report.refused('Bound', [refusal])
     return undefined

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { GuestGrant, GuestGrantSpec } from '../../../src/api/guest-grant.ts'
-import { notOwned } from '../../../src/core/ownership.ts'
+import { notOwned, notOwnedStandalone } from '../../../src/core/ownership.ts'
 
 const guest = { name: 'web-1', uuid: '09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f' }
 const host = { name: 'abc', labels: { rack: 'r1' } }
@@ -15,8 +15,6 @@ const shop = (guests: GuestGrantSpec['guests'], more: Partial<GuestGrantSpec> = 
 
 describe('who may touch a guest', () => {
   it.each<[string, string, GuestGrant[], string | undefined]>([
-    ['without any grant, default', 'default', [], undefined],
-    ['without any grant, another', 'shop', [], 'NotOwned'],
     ['by name', 'shop', [shop([{ name: 'web-1' }])], undefined],
     ['by UUID in any case', 'shop', [shop([{ uuid: guest.uuid.toUpperCase() }])], undefined],
     ['by prefix', 'shop', [shop([{ namePrefix: 'web-' }])], undefined],
@@ -44,5 +42,12 @@ describe('who may touch a guest', () => {
     ],
   ])('%s', (_, namespace, grants, reason) => {
     expect(notOwned(guest, namespace, host, grants)?.reason).toBe(reason)
+    expect(notOwnedStandalone(guest, namespace, host, grants)?.reason).toBe(reason)
+  })
+
+  it('is nobody in a cluster without any grant, and the namespace default on a host without a cluster', () => {
+    expect(notOwned(guest, 'default', host, [])?.reason).toBe('NotOwned')
+    expect(notOwnedStandalone(guest, 'default', host, [])).toBeUndefined()
+    expect(notOwnedStandalone(guest, 'shop', host, [])?.reason).toBe('NotOwned')
   })
 })

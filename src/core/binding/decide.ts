@@ -1,0 +1,174 @@
+/**
+ * To which host an interface is bound: from what is known of hosts, guests and rules to what the controller's part of its
+ * status is to be. Only ever one step of the way, each safe to repeat.
+ *
+ * What must stay true: the agent of status.hostName is in charge, and nobody else. It is another one's turn when the port is
+ * let go, or when that agent is silent while the guest runs elsewhere.
+ */
+import type { GuestInterface } from '../../api/guest-interface.ts'
+import type { Check } from '../interface-status.ts'
+import { notOwned } from '../ownership.ts'
+import type { Refusal } from '../refusal.ts'
+import { notBindable, type Rules, withdrawn } from './permission.ts'
+import { type KnownHost, placeOf, type Sighting } from './place.ts'
+
+export interface Surroundings extends Rules {
+  /** Of every guest that spec.guest or status.guestUUID can mean, on all hosts. */
+  sightings: readonly Sighting[]
+  /** By their names, all of them: one that isn't here is gone for good. */
+  hosts: ReadonlyMap<string, KnownHost>
+}
+
+/** The controller's part of a GuestInterface. */
+export interface Decision {
+  /** Whether the object is to stay until its port is free. */
+  finalizer: boolean
+  hostName?: string
+  nextHostName?: string
+  guestUUID?: string
+  /** What there is to say of an interface that no agent keeps yet; absent: its agent speaks of it. */
+  bound?: Check
+  /** What keeps a bound interface from being changed, moved or let go. Its agent leaves everything as it is then. */
+  held?: Check
+}
+
+/** What stands in the way becomes a Check of the status False. */
+export function decide(resource: GuestInterface, surroundings: Surroundings): Decision {
+  const home = homeOf(resource, surroundings)
+  if (resource.metadata.deletionTimestamp) return letGo(resource, home)
+  return home ? keep(resource, home, surroundings) : bind(resource, surroundings)
+}
+
+interface Home {
+  host: KnownHost
+  guestUUID: string
+  nextHostName?: string
+  /** Its agent has nothing of the interface, or has said so. */
+  free: boolean
+}
+
+/** undefined when it is bound to no host, or to one that is gone for good. */
+function homeOf({ status }: GuestInterface, { hosts }: Surroundings): Home | undefined {
+  const host = hosts.get(status?.hostName ?? '')
+  if (!host || !status?.guestUUID) return undefined
+  return {
+    host,
+    guestUUID: status.guestUUID.toLowerCase(),
+    ...(status.nextHostName !== undefined && { nextHostName: status.nextHostName }),
+    free: status.port === undefined || status.port.hostName !== host.name,
+  }
+}
+
+function letGo({ status }: GuestInterface, home: Home | undefined): Decision {
+  const finalizer = home !== undefined && status?.port !== undefined
+  if (!home) return { finalizer }
+  return { finalizer, ...as(home), ...(finalizer && home.host.silent && { held: waitsFor(home.host) }) }
+}
+
+function bind(resource: GuestInterface, surroundings: Surroundings): Decision {
+  const place = findPlace(resource, undefined, surroundings)
+  const refusal = 'reason' in place ? place : obstacleAt(place, resource, surroundings)
+  if (refusal) return { finalizer: false, bound: no(refusal) }
+  return boundTo(place as Sighting, `Bound to host ${(place as Sighting).hostName}`)
+}
+
+function keep(resource: GuestInterface, home: Home, surroundings: Surroundings): Decision {
+  const place = findPlace(resource, home, surroundings)
+  if ('reason' in place) {
+    // A guest that is nowhere may turn up again, and its agent says that it isn't here.
+    const isNowhere = place.reason === 'GuestNotFound' && isAtHome(resource.spec.hostName, home)
+    return stay(home, isNowhere ? undefined : place)
+  }
+  if (place.hostName !== home.host.name) return move(resource, home, place, surroundings)
+  if (place.uuid === home.guestUUID) {
+    return stay(home, withdrawn(resource, place, home.host, surroundings))
+  }
+  const refusal = obstacleAt(place, resource, surroundings)
+  if (refusal) return stay(home, refusal)
+  return boundTo(place, `Bound to the guest ${place.name} that has taken the other one's place`)
+}
+
+function isAtHome(pin: string | undefined, { host }: Home): boolean {
+  return pin === undefined || pin === host.name
+}
+
+/** It isn't unbound for want of a place, nor for what an admin took back: that would unplug it from a guest that runs. */
+function stay(home: Home, refusal?: Refusal): Decision {
+  const { nextHostName: _, ...binding } = as(home)
+  return { finalizer: true, ...binding, ...(refusal && { held: no(refusal) }) }
+}
+
+function move(resource: GuestInterface, home: Home, place: Sighting, surroundings: Surroundings): Decision {
+  const refusal = obstacleAt(place, resource, surroundings)
+  if (refusal) return stay(home, refusal)
+  const runsThere = place.running && place.uuid === home.guestUUID
+  const hasLetGo = home.nextHostName !== undefined && home.free
+  if (hasLetGo || (home.host.silent && runsThere)) {
+    return boundTo(place, `Moved from host ${home.host.name} to host ${place.hostName}`)
+  }
+  return {
+    finalizer: true,
+    ...as(home),
+    nextHostName: place.hostName,
+    ...(home.host.silent && { held: waitsFor(home.host) }),
+  }
+}
+
+function findPlace(
+  { spec, metadata }: GuestInterface,
+  home: Home | undefined,
+  surroundings: Surroundings,
+): Sighting | Refusal {
+  const { sightings, hosts } = surroundings
+  const namespace = metadata.namespace ?? 'default'
+  return placeOf({
+    guest: spec.guest,
+    ...(spec.hostName !== undefined && { pin: spec.hostName }),
+    ...(home && { bound: { hostName: home.host.name, guestUUID: home.guestUUID } }),
+    sightings,
+    hosts,
+    mayTouch: (sighting) => {
+      const host = hosts.get(sighting.hostName)
+      return host !== undefined && notOwned(sighting, namespace, host, surroundings.grants) === undefined
+    },
+  })
+}
+
+/** Why the interface cannot be bound there, to that guest. */
+function obstacleAt(
+  place: Sighting,
+  resource: GuestInterface,
+  surroundings: Surroundings,
+): Refusal | undefined {
+  const host = surroundings.hosts.get(place.hostName)!
+  const refusal = notBindable(resource, place, host, surroundings)
+  if (refusal || !host.silent) return refusal
+  return {
+    reason: 'AgentSilent',
+    message: `Guest ${place.name} is on host ${host.name} as last known, and the agent there is silent. It is bound when that one is heard of again`,
+  }
+}
+
+function boundTo({ hostName, uuid }: Sighting, message: string): Decision {
+  const bound: Check = {
+    status: 'Unknown',
+    reason: 'Binding',
+    message: `${message}; the agent there has not looked at it yet`,
+  }
+  return { finalizer: true, hostName, guestUUID: uuid, bound }
+}
+
+function as({ host, guestUUID, nextHostName }: Home) {
+  return { hostName: host.name, guestUUID, ...(nextHostName !== undefined && { nextHostName }) }
+}
+
+function no({ reason, message }: Refusal): Check {
+  return { status: 'False', reason, message }
+}
+
+function waitsFor({ name }: KnownHost): Check {
+  return no({
+    reason: 'AgentSilent',
+    message: `Waits for the agent of host ${name}, which is silent, to let go of the port. If that host is gone for good, delete its Node`,
+  })
+}

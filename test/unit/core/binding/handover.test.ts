@@ -1,0 +1,250 @@
+/**
+ * The handover as a model: one interface, an API server that compares versions, two controllers (one of them may believe that
+ * it still leads), three hosts with an agent each, and a guest that goes where it likes. Commands come in any order; what each
+ * of them knows may be out of date.
+ */
+import fc from 'fast-check'
+import { expect, it } from 'vitest'
+import type { GuestInterface } from '../../../../src/api/guest-interface.ts'
+import { decide, type Surroundings } from '../../../../src/core/binding/decide.ts'
+import type { Sighting } from '../../../../src/core/binding/place.ts'
+import { cluster, one, portOn, unbound } from './cluster.ts'
+
+const names = ['abc', 'def', 'ghi'] as const
+type Name = (typeof names)[number]
+type GuestAt = 'absent' | 'off' | 'running'
+
+interface Stored {
+  version: number
+  resource: GuestInterface
+}
+
+/** One agent, as `src/agent` works: one pass at a time over what it last heard, the port written down before it is used. */
+class Agent {
+  readonly name: Name
+  /** What it was told last; `left`: the interface is on another host now. */
+  known: (Stored & { left?: boolean }) | undefined
+  /** What a pass is about to do; a crash forgets it. */
+  pending: 'plug' | 'release' | undefined
+  paused = false
+  /** Its Lease has run out. */
+  silent = false
+  /** The interface is in its host's guest. */
+  plugged = false
+
+  constructor(name: Name) {
+    this.name = name
+  }
+}
+
+class World {
+  stored: Stored = { version: 1, resource: unbound() }
+  readonly agents = names.map((name) => new Agent(name))
+  readonly guest: Record<Name, GuestAt> = { abc: 'absent', def: 'absent', ghi: 'absent' }
+  /** As each host last told. */
+  readonly told: Record<Name, GuestAt> = { abc: 'absent', def: 'absent', ghi: 'absent' }
+  readonly controllers: ({ seen: Stored; surroundings: Surroundings } | undefined)[] = [undefined, undefined]
+  /** Hosts whose agents were passed over: silent, while the guest ran elsewhere. */
+  readonly passedOver = new Set<Name>()
+
+  write(version: number, status: GuestInterface['status']): boolean {
+    if (this.stored.version !== version) return false
+    this.stored = { version: version + 1, resource: { ...this.stored.resource, status } }
+    return true
+  }
+
+  surroundings(): Surroundings {
+    const sightings = names.flatMap((hostName): Sighting[] =>
+      this.told[hostName] === 'absent'
+        ? []
+        : [{ hostName, name: 'vm1', uuid: one, running: this.told[hostName] === 'running' }],
+    )
+    return cluster(sightings, { silent: this.agents.filter(({ silent }) => silent).map(({ name }) => name) })
+  }
+
+  look(controller: number): void {
+    this.controllers[controller] = { seen: this.stored, surroundings: this.surroundings() }
+  }
+
+  act(controller: number): void {
+    const view = this.controllers[controller]
+    if (!view) return
+    const { seen, surroundings } = view
+    const { hostName, nextHostName, guestUUID, bound } = decide(seen.resource, surroundings)
+    const { port, hostName: before } = seen.resource.status ?? {}
+    const changes = hostName !== before || nextHostName !== seen.resource.status?.nextHostName || bound
+    if (!changes || !hostName) return
+    const status = { hostName, guestUUID, ...(nextHostName && { nextHostName }), ...(port && { port }) }
+    if (!this.write(seen.version, status) || hostName === before) return
+    this.passedOver.delete(hostName as Name)
+    const old = this.agents.find(({ name }) => name === before)
+    if (port && port.hostName === before) {
+      // The rule itself: nobody is passed over unless silent, with the guest running elsewhere.
+      expect(surroundings.hosts.get(before!)?.silent).toBe(true)
+      expect(surroundings.sightings.some((each) => each.hostName === hostName && each.running)).toBe(true)
+      this.passedOver.add(old!.name)
+    }
+  }
+
+  /** A watch by status.hostName: one that left it is asked for. */
+  tell(agent: Agent): void {
+    const mine = this.stored.resource.status?.hostName === agent.name
+    if (mine) agent.known = this.stored
+    else if (agent.known) agent.known = { ...agent.known, left: true }
+  }
+
+  pass(agent: Agent): void {
+    const { known, name } = agent
+    if (agent.paused || !known) return
+    const { status } = known.resource
+    if (known.left) {
+      agent.plugged = false
+      agent.known = undefined
+      agent.pending = undefined
+      this.passedOver.delete(name)
+    } else if (agent.pending === 'release' || status?.nextHostName) {
+      agent.plugged = false
+      if (agent.pending !== 'release') {
+        agent.pending = 'release'
+        return
+      }
+      agent.pending = undefined
+      if (status?.port) {
+        const { port: _, ...rest } = status
+        this.save(agent, rest)
+      }
+    } else if (this.guest[name] === 'absent') {
+      agent.pending = undefined
+    } else if (agent.pending === 'plug' || status?.port?.hostName === name) {
+      agent.plugged = true
+      agent.pending = undefined
+    } else if (this.save(agent, { ...status, port: portOn(name) })) {
+      agent.pending = 'plug'
+    }
+  }
+
+  save(agent: Agent, status: GuestInterface['status']): boolean {
+    if (!this.write(agent.known!.version, status)) return false
+    agent.known = this.stored
+    return true
+  }
+
+  place(name: Name, at: GuestAt): void {
+    this.guest[name] = at
+    // What was plugged goes with the definition.
+    if (at === 'absent') this.agents.find((agent) => agent.name === name)!.plugged = false
+  }
+
+  get inCharge(): Name[] {
+    return this.agents
+      .filter(({ name, plugged }) => plugged && !this.passedOver.has(name))
+      .map(({ name }) => name)
+  }
+}
+
+type Command = [string, (world: World) => void]
+const ofHost = (text: string, run: (world: World, agent: Agent) => void) =>
+  fc.nat({ max: 2 }).map((n): Command => [`${text} ${names[n]}`, (world) => run(world, world.agents[n]!)])
+
+const commands = fc.oneof(
+  fc.nat({ max: 1 }).map((n): Command => [`controller ${n} looks`, (world) => world.look(n)]),
+  fc.nat({ max: 1 }).map((n): Command => [`controller ${n} acts`, (world) => world.act(n)]),
+  fc.nat({ max: 1 }).map(
+    (n): Command => [
+      `controller ${n} looks and acts`,
+      (world) => {
+        world.look(n)
+        world.act(n)
+      },
+    ],
+  ),
+  ofHost('tells', (world, agent) => world.tell(agent)),
+  ofHost('passes', (world, agent) => world.pass(agent)),
+  ofHost('is told and passes', (world, agent) => {
+    world.tell(agent)
+    world.pass(agent)
+  }),
+  ofHost('takes inventory', (world, agent) => {
+    if (!agent.paused) world.told[agent.name] = world.guest[agent.name]
+  }),
+  ofHost('is paused', (_, agent) => {
+    agent.paused = true
+  }),
+  ofHost('falls silent', (_, agent) => {
+    agent.silent = agent.paused
+  }),
+  ofHost('goes on', (_, agent) => {
+    agent.paused = false
+    agent.silent = false
+  }),
+  ofHost('is killed and started', (world, agent) => {
+    agent.pending = undefined
+    agent.known = undefined
+    world.tell(agent)
+  }),
+  fc
+    .tuple(fc.constantFrom(...names), fc.constantFrom('absent', 'off', 'running'))
+    .map(([name, at]): Command => [`guest ${at} on ${name}`, (world) => world.place(name, at as GuestAt)]),
+  fc.tuple(fc.constantFrom(...names), fc.constantFrom(...names)).map(
+    ([from, to]): Command => [
+      `guest migrates ${from} to ${to}`,
+      (world) => {
+        if (world.guest[from] === 'absent' || from === to) return
+        const at = world.guest[from]
+        world.place(from, 'off')
+        world.place(to, at)
+      },
+    ],
+  ),
+)
+
+const runs = fc.array(commands, { minLength: 1, maxLength: 80 })
+const showing = { numRuns: 3_000 }
+
+it('never has two agents in charge of one interface', () => {
+  fc.assert(
+    fc.property(runs, (steps) => {
+      const world = new World()
+      const done: string[] = []
+      for (const [text, run] of steps) {
+        run(world)
+        done.push(text)
+        if (world.inCharge.length > 1) throw new Error(`${world.inCharge}: ${done.join('; ')}`)
+      }
+    }),
+    showing,
+  )
+})
+
+it('comes to where the guest is once all answer again, with the port there', () => {
+  fc.assert(
+    fc.property(runs, fc.constantFrom(...names), fc.boolean(), (steps, last, offElsewhere) => {
+      const world = new World()
+      for (const [, run] of steps) run(world)
+      for (const name of names) {
+        world.place(name, name === last ? 'running' : offElsewhere ? 'off' : 'absent')
+        world.told[name] = world.guest[name]
+      }
+      for (const agent of world.agents) {
+        agent.paused = false
+        agent.silent = false
+      }
+      for (let round = 0; round < 20; round++) {
+        world.look(round % 2)
+        world.act(round % 2)
+        for (const agent of world.agents) {
+          world.tell(agent)
+          world.pass(agent)
+        }
+      }
+      const { hostName, nextHostName, port } = world.stored.resource.status!
+      expect({ hostName, nextHostName, port: port?.hostName }).toEqual({
+        hostName: last,
+        nextHostName: undefined,
+        port: last,
+      })
+      expect(world.inCharge).toEqual([last])
+    }),
+    showing,
+  )
+})
