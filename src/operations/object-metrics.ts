@@ -24,7 +24,19 @@ export function objectMetrics(
     collect() {
       // What no object has any more is gone, not 0.
       this.reset()
-      for (const { kind, ready, reason, stance } of read()) this.inc({ kind, ready, reason, stance })
+      for (const { standing, count } of counted(read())) this.set({ ...standing }, count)
     },
   })
+}
+
+/** Ours rather than the gauge's, which takes a microsecond to find a label: a controller has 100,000 objects. */
+function counted(standings: Iterable<ObjectStanding>): Iterable<{ standing: ObjectStanding; count: number }> {
+  const found = new Map<string, { standing: ObjectStanding; count: number }>()
+  for (const standing of standings) {
+    const name = `${standing.kind} ${standing.ready} ${standing.reason} ${standing.stance}`
+    const before = found.get(name)
+    if (before) before.count += 1
+    else found.set(name, { standing, count: 1 })
+  }
+  return found.values()
 }
