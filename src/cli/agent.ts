@@ -5,8 +5,10 @@ import type { AgentHooks } from '../agent/hooks.ts'
 import type { ListenAddress } from '../operations/listen-address.ts'
 import type { Store } from '../store/store.ts'
 import { addHostOptions, type HostOptions, hostOf } from './host-options.ts'
+import { lastingLog } from './lasting-log.ts'
 import { addListenOption } from './listen-option.ts'
 import { defaultState } from './status.ts'
+import { toldToStop } from './told-to-stop.ts'
 
 interface Options extends HostOptions {
   kubeconfig?: string
@@ -89,21 +91,8 @@ async function run(options: Options, command: Command): Promise<number> {
   checkOrigin(options, command)
   const { name: hostName, labels: hostLabels } = hostOf(options, command, nodeOf(options, command))
   const openStore = await storeOf(options)
-  const stop = new AbortController()
-  // Never `once`: execa listens too, and ends the process where it finds itself alone.
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-    process.on(signal, () => {
-      // Whoever sends it a second time does not want to wait.
-      if (stop.signal.aborted) process.exit(1)
-      stop.abort()
-    })
-  }
-
-  const [{ runAgent }, { pino }] = await Promise.all([import('../agent/agent.ts'), import('pino')])
-  const log = pino(
-    { base: null, timestamp: pino.stdTimeFunctions.isoTime },
-    pino.destination({ fd: 2, sync: true }),
-  )
+  const signal = toldToStop()
+  const [{ runAgent }, log] = await Promise.all([import('../agent/agent.ts'), lastingLog()])
   return runAgent(
     {
       openStore: (storeLog, onRequest) => openStore(hostName, storeLog, onRequest),
@@ -113,7 +102,7 @@ async function run(options: Options, command: Command): Promise<number> {
       libvirt: options.libvirt,
       listen: options.listen,
       once: options.once ?? false,
-      signal: stop.signal,
+      signal,
     },
     log,
   )

@@ -3,6 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'
 import { addAgent } from './agent.ts'
+import { addController } from './controller.ts'
 import { addCrds } from './crds.ts'
 import { addImport } from './import.ts'
 import { addNetworkPlan } from './network-plan.ts'
@@ -21,7 +22,8 @@ const program = new Command('patchbay')
   .exitOverride()
 
 // A command file declares its options here and loads what it works with when it runs: `--help` stays quick.
-for (const add of [addAgent, addPlan, addResolve, addNetworkPlan, addImport, addStatus, addCrds]) add(program)
+const commands = [addAgent, addController, addPlan, addResolve, addNetworkPlan, addImport, addStatus, addCrds]
+for (const add of commands) add(program)
 for (const command of program.commands) {
   command
     .helpOption('-h, --help', 'Print this help')

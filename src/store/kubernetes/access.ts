@@ -63,8 +63,18 @@ export async function accessFromFile(file: string): Promise<Access> {
     await access.credentials()
     return access
   } catch (error) {
-    throw new Error(`${file}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+    throw new Error(`${file}: ${whyUnusable(error, file)}`, { cause: error })
   }
+}
+
+/** Of the file itself, or of another one that it names. */
+function whyUnusable(error: unknown, file: string): string {
+  const { code, path, message } = error as NodeJS.ErrnoException
+  const what = path === undefined || path === file ? '' : `names ${path}, and `
+  if (code === 'ENOENT') return `${what}there is no such file`
+  if (code === 'EISDIR') return `${what}that is a directory, not a file`
+  if (code === 'EACCES') return `${what}that may not be read`
+  return error instanceof Error ? message : String(error)
 }
 
 /** `directory`: what paths in it are relative to. */

@@ -4,14 +4,18 @@ import { accessFromFile, accessInCluster } from './access.ts'
 import { ApiClient, type ApiClientOptions } from './api-client.ts'
 import { KubernetesStore } from './store.ts'
 
-/**
- * `kubeconfig`: a file; absent: the ServiceAccount of the pod in which this runs. Rejects where that gives no access. Returns
- * what makes the store, which waits in its `start` for an API server that doesn't answer yet.
- */
+/** `kubeconfig`: a file; absent: the ServiceAccount of the pod in which this runs. Rejects where that gives no access. */
+export async function openClient(
+  kubeconfig: string | undefined,
+): Promise<(onRequest?: ApiClientOptions['onRequest']) => ApiClient> {
+  const access = await (kubeconfig === undefined ? accessInCluster() : accessFromFile(kubeconfig))
+  return (onRequest) => new ApiClient(access, { onRequest })
+}
+
+/** What makes the store, which waits in its `start` for an API server that doesn't answer yet; see openClient. */
 export async function kubernetesStores(
   kubeconfig: string | undefined,
 ): Promise<(hostName: string, log: StoreLog, onRequest?: ApiClientOptions['onRequest']) => KubernetesStore> {
-  const access = await (kubeconfig === undefined ? accessInCluster() : accessFromFile(kubeconfig))
-  return (hostName, log, onRequest) =>
-    new KubernetesStore({ client: new ApiClient(access, { onRequest }), hostName, log })
+  const client = await openClient(kubeconfig)
+  return (hostName, log, onRequest) => new KubernetesStore({ client: client(onRequest), hostName, log })
 }

@@ -39,7 +39,17 @@ describe('a usage error exits with 1, says what is wrong and names the right use
     [['agent', '--kubeconfig', 'f', '--in-cluster'], /one place only[\s\S]*usage: patchbay agent /],
     [['agent', '--in-cluster'], /which Node this host is: give --host-name NAME, or NODE_NAME/],
     [['agent', '--in-cluster', '--host-name', 'a'], /no pod of a cluster[\s\S]*Give --kubeconfig FILE/],
-    [['agent', '--kubeconfig', '/does/not/exist', '--host-name', 'a'], /\/does\/not\/exist: .*no such file/],
+    [
+      ['agent', '--kubeconfig', '/does/not/exist', '--host-name', 'a'],
+      /^error: \/does\/not\/exist: there is no such file$/m,
+    ],
+    [['controller'], /give one of --kubeconfig FILE and --in-cluster[\s\S]*usage: patchbay controller /],
+    [
+      ['controller', '--kubeconfig', 'f', '--in-cluster'],
+      /one cluster only[\s\S]*usage: patchbay controller /,
+    ],
+    [['controller', '--in-cluster'], /no pod of a cluster[\s\S]*Give --kubeconfig FILE/],
+    [['controller', '--kubeconfig', '/'], /^error: \/: that is a directory, not a file$/m],
     [['agent', '--kubeconfig', 'f', '--host-name', 'a', '--state', 's'], /--state goes with --manifests/],
     [['agent', '--manifests', 'a', '--host-label', 'x'], /a label is KEY=VALUE[\s\S]*usage: patchbay agent /],
     [['agent', '--manifests', 'a', '--host-label', '=x'], /"" cannot be the key of a label/],

@@ -1,0 +1,89 @@
+/** The cluster's side: puts store, leadership and reconcilers together, and runs until it is told to stop. */
+import type { Logger } from 'pino'
+import { Runner } from '../reconcile/runner.ts'
+import type { ApiClient } from '../store/kubernetes/api-client.ts'
+import { ClusterStore } from '../store/kubernetes/cluster-store.ts'
+import { Leadership, type LeadershipTiming } from '../store/kubernetes/leadership.ts'
+import type { Key } from '../store/store.ts'
+import { createContext } from './context.ts'
+import { reconcilers } from './reconcilers.ts'
+import { Wakes } from './wakes.ts'
+
+export interface ControllerOptions {
+  client: ApiClient
+  /** Of this replica: no other one has it, nor had it. */
+  identity: string
+  /** Finishes the steps in hand, gives up the lead and ends. */
+  signal: AbortSignal
+  /** Seconds; default 40, as a kubelet's. An agent renews four times as often. */
+  agentLeaseSeconds?: number
+  leadershipTiming?: Partial<LeadershipTiming>
+}
+
+/** How many keys at a time: that many requests are with the API server. */
+const CONCURRENCY = 16
+/** Below what is left of the Lease when a term ends. */
+const STOP_GRACE_MS = 2_000
+/** Nothing but a fault of ours makes it necessary: every change is told. */
+const RESYNC_MS = 600_000
+
+/**
+ * Runs until the signal aborts. While another replica leads, it follows the cluster all the same: it knows everything when its
+ * turn comes, and which agents were heard of since when. Resolves with the exit code.
+ */
+export async function runController(options: ControllerOptions, log: Logger): Promise<number> {
+  const { client, identity, signal, agentLeaseSeconds = 40, leadershipTiming: timing = {} } = options
+  const ending = new AbortController()
+  const leadership = new Leadership({ client, identity, log, timing })
+  const term = () => leadership.term()
+  const store = new ClusterStore({ client, log, instance: identity, term, agentLeaseSeconds })
+  const wakes = new Wakes(store)
+  /** While this replica leads. */
+  let runner: Runner<Key> | undefined
+  const wake = (keys: Iterable<Key>) => {
+    if (runner) for (const key of keys) runner.add(key)
+  }
+  const reconcile = reconcilers(createContext({ store, wake }))
+
+  const lead = async (term: AbortSignal) => {
+    const running = new Runner<Key>({
+      nameOf: ({ kind, namespace, name }) => [kind, namespace, name].filter(Boolean).join('/'),
+      reconcile: (key, pass) => reconcile[key.kind](key as never, pass),
+      log,
+      concurrency: CONCURRENCY,
+    })
+    runner = running
+    wake(wakes.all())
+    const resync = setInterval(() => {
+      for (const key of wakes.all()) running.addAfter(key, Math.random() * RESYNC_MS)
+    }, RESYNC_MS)
+    await aborted(term)
+    clearInterval(resync)
+    runner = undefined
+    // A term that ran out leaves no time: calls in hand abort with it.
+    const left = await running.stop(signal.aborted ? STOP_GRACE_MS : 0)
+    if (left.length > 0) log.warn({ keys: left }, 'some passes did not end in time')
+    // What agents renewed while the API server did not answer us, we may have missed.
+    if (!signal.aborted) store.agents.lookAnew()
+  }
+
+  try {
+    const started = store.start((change) => wake(wakes.ofChange(change)), ending.signal)
+    await Promise.race([started, aborted(signal)])
+    if (signal.aborted) return 0
+    log.info({ identity }, 'controller runs')
+    await leadership.run(lead, signal)
+    log.info('controller stops')
+    return 0
+  } finally {
+    ending.abort()
+    client.close()
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}
