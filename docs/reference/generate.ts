@@ -2,12 +2,14 @@
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Reason, reasons, type Stance } from '../../src/api/reasons.ts'
-import type { Stage } from '../../src/core/interface-status.ts'
+import { heldCondition, macDuplicateCondition, type Stage } from '../../src/core/interface-status.ts'
 import { changeTablePage } from './change-table-page.ts'
+import { metricsPage } from './metrics-page.ts'
 import { settingsPage } from './settings-page.ts'
 
 export const conditionsFile = join(import.meta.dirname, 'conditions.md')
 export const changesFile = join(import.meta.dirname, 'changes.md')
+export const metricsFile = join(import.meta.dirname, 'metrics.md')
 export const settingsFile = join(import.meta.dirname, 'settings.md')
 
 const conditions: Record<Stage | 'RestartRequired' | 'Ready' | 'Reconciling' | 'Stalled', string> = {
@@ -19,6 +21,12 @@ const conditions: Record<Stage | 'RestartRequired' | 'Ready' | 'Reconciling' | '
   Ready: 'All of the above that must be True are; else it has the reason of the first that is not.',
   Reconciling: 'Not Ready, and it comes right by itself once what it waits for happens.',
   Stalled: 'Not Ready, and nothing moves until somebody changes something.',
+}
+
+const controllersConditions = {
+  [heldCondition]:
+    'Something has to be set right before the interface is changed, moved or let go; what it has it keeps.',
+  [macDuplicateCondition]: 'Another interface in the cluster has the same MAC address; both are kept.',
 }
 
 const headings: Record<Stance, string> = {
@@ -38,6 +46,9 @@ export function conditionsPage(): string {
     'this order. Network, PortGroup and Host have the last three.',
     '',
     ...table('condition', Object.entries(conditions)),
+    'In a cluster the controller adds these to a GuestInterface, only while they are True:',
+    '',
+    ...table('condition', Object.entries(controllersConditions)),
     ...(Object.keys(headings) as Stance[]).flatMap((stance) => [
       `## ${headings[stance]}\n`,
       ...table('reason', meaningsOf(stance)),
@@ -64,5 +75,6 @@ function table(head: string, rows: [string, string][]): string[] {
 if (import.meta.main) {
   writeFileSync(conditionsFile, conditionsPage())
   writeFileSync(changesFile, changeTablePage())
+  writeFileSync(metricsFile, metricsPage())
   writeFileSync(settingsFile, settingsPage())
 }

@@ -13,6 +13,20 @@ export interface Check {
 export const stages = ['Bound', 'Resolved', 'PortAllocated', 'Synced'] as const
 export type Stage = (typeof stages)[number]
 
+/** By the controller, and only while it is True: nothing of a bound interface is changed. */
+export const heldCondition = 'Held'
+/** By the controller, and only while it is True: another interface of the cluster has the MAC address. */
+export const macDuplicateCondition = 'MacDuplicate'
+
+/** Why the controller holds the interface; undefined when it doesn't. */
+export function heldBy(conditions: Condition[] | undefined): Check | undefined {
+  const held = conditions?.find(({ type, status }) => type === heldCondition && status === 'True')
+  if (!held) return undefined
+  // A controller that is newer than we are may know more reasons.
+  const reason = Object.hasOwn(reasons, held.reason) ? (held.reason as Reason) : 'NotReached'
+  return { status: 'False', reason, message: held.message }
+}
+
 export interface Findings {
   /** The stages a pass has come through; those behind the first that isn't True were not reached. */
   stages: Partial<Record<Stage, Check>>
@@ -56,7 +70,8 @@ export function readiness(ready: Check, generation: number, previous: Condition[
 /** Characters; a longer message and kube-apiserver would refuse the whole status. */
 const maxMessage = 32_768
 
-function withTransition(
+/** The condition of this type; its transition time stands as long as its status does. `now`: RFC 3339. */
+export function withTransition(
   type: string,
   check: Check,
   generation: number,

@@ -1,4 +1,5 @@
 /** Keeps an interface as its manifest says: the way from the guest to a NIC in sync, stage by stage. */
+import { heldBy } from '../../core/interface-status.ts'
 import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Context } from '../context.ts'
 import { ASK_AGAIN_MS, unplug } from './remove.ts'
@@ -9,12 +10,22 @@ import type { Work } from './work.ts'
 export async function keep(context: Context, work: Work): Promise<Outcome> {
   const elsewhere = otherHost(work.resource, context)
   if (elsewhere !== undefined) return leave(context, work, elsewhere)
+  if (isHeld(context, work)) return done
   const target = await targetOf(context, work)
   if (!target) return done
   const outcome = await bringInSync(context, work, target.observed, target.effective)
   if (outcome) return outcome
   sayGuestNotFound(work)
   return done
+}
+
+/** In a cluster: what it was bound by holds no more. What it has it keeps, and waits for nothing that others could have. */
+function isHeld({ binding }: Context, { resource, report }: Work): boolean {
+  const held = binding === 'controller' ? heldBy(resource.status?.conditions) : undefined
+  if (!held) return false
+  delete report.facts.waitingSince
+  report.stopped('Bound', held.reason, held.message)
+  return true
 }
 
 /** It is to be on another host: what it has here is let go. */

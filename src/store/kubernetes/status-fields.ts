@@ -1,7 +1,7 @@
 /** Which fields of a status the agent writes, and which are the controller's. */
 import type { Condition } from '../../api/conditions.ts'
 import type { GuestInterfaceStatus } from '../../api/guest-interface.ts'
-import { stages } from '../../core/interface-status.ts'
+import { heldCondition, stages } from '../../core/interface-status.ts'
 import type { StoredKind } from '../store.ts'
 
 /** Written by the controller alone; an apply of ours that named them would take them over. */
@@ -39,10 +39,12 @@ export function agentsPart(status: object | undefined): Record<string, unknown> 
   return part
 }
 
-/** The controller's part of a status. */
+/** What an agent goes by of the controller's part of a status. */
 export function controllersPart(status: object | undefined): Record<string, unknown> {
-  const given = (status ?? {}) as Record<string, unknown>
-  return Object.fromEntries(
-    controllersFields.flatMap((field) => (field in given ? [[field, given[field]]] : [])),
-  )
+  const given = (status ?? {}) as Record<string, unknown> & { conditions?: Condition[] }
+  const held = given.conditions?.find(({ type }) => type === heldCondition)
+  return Object.fromEntries([
+    ...controllersFields.flatMap((field) => (field in given ? [[field, given[field]]] : [])),
+    ...(held ? [[heldCondition, held]] : []),
+  ])
 }

@@ -160,6 +160,8 @@ export class KubernetesStore implements Store {
     if (isDeepStrictEqual(wanted, before)) return
     const setsPort = wanted.port !== undefined && !isDeepStrictEqual(wanted.port, before.port)
     const { uid, resourceVersion } = object.metadata
+    // Once its port is let go it may be another agent's at any moment, and this would undo what that one wrote.
+    const mayBeAnothers = object.kind === 'GuestInterface' && object.status?.nextHostName !== undefined
     if (setsPort && gathered !== undefined && isLater(othersVersion, gathered))
       throw new StaleObject(objectPath(key))
     known.writing = wanted
@@ -170,7 +172,7 @@ export class KubernetesStore implements Store {
         // What the controller said of an interface before it was bound is ours from then on.
         fieldManager,
         status: wanted,
-        ...(setsPort && resourceVersion !== undefined && { resourceVersion }),
+        ...((setsPort || mayBeAnothers) && resourceVersion !== undefined && { resourceVersion }),
       })
       this.#kind(key.kind)?.written(withoutManagedFields(written))
     } catch (error) {

@@ -45,6 +45,24 @@ describe('status', () => {
     expect(writes()).toHaveLength(2)
   })
 
+  it('names a version too where the interface moves: it may be another agent’s by now', async () => {
+    const { store, writes } = await open([bound(5, { port, nextHostName: 'def' })], applies(101))
+    await store.writeStatus(key, { guestState: 'Off' })
+    expect(JSON.parse(writes()[0]!.body).metadata.resourceVersion).toBe('5')
+  })
+
+  it('leaves the conditions of the controller alone, and looks again where it holds the interface', async () => {
+    const duplicate = { ...ready('True', 'MacDuplicate'), type: 'MacDuplicate' }
+    const conditions = [ready('True', 'InSync')]
+    const { store, woken, writes, watch } = await open([bound(5, { port, conditions })], applies())
+    const held = { ...ready('True', 'NotOwned'), type: 'Held' }
+    tell(watch, 'MODIFIED', bound(6, { port, conditions: [...conditions, duplicate] }))
+    tell(watch, 'MODIFIED', bound(7, { port, conditions: [...conditions, duplicate, held] }))
+    await expect.poll(() => woken).toEqual(['nic'])
+    await store.writeStatus(key, { port, conditions })
+    expect(writes()).toEqual([])
+  })
+
   it('of a port that was chosen for an object that has changed since is not written', async () => {
     const { store, woken, writes, watch } = await open([bound(5)], applies())
     tell(watch, 'MODIFIED', bound(6, { nextHostName: 'def' }))
