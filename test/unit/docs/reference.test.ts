@@ -5,8 +5,10 @@ import {
   changesFile,
   conditionsFile,
   conditionsPage,
+  metricsFile,
   settingsFile,
 } from '../../../docs/reference/generate.ts'
+import { metricsPage } from '../../../docs/reference/metrics-page.ts'
 import { settingsPage } from '../../../docs/reference/settings-page.ts'
 
 test('docs/reference/conditions.md is what `npm run docs` writes', () => {
@@ -19,4 +21,8 @@ test('docs/reference/changes.md is what `npm run docs` writes', () => {
 
 test('docs/reference/settings.md is what `npm run docs` writes', () => {
   expect(readFileSync(settingsFile, 'utf8')).toBe(settingsPage())
+})
+
+test('docs/reference/metrics.md is what `npm run docs` writes', () => {
+  expect(readFileSync(metricsFile, 'utf8')).toBe(metricsPage())
 })

@@ -362,3 +362,21 @@ test('whatever the order of wakes, endings and time: none lost, none twice at on
     { numRuns: 300 },
   )
 })
+
+test('says how it stands: who waits, who runs, since when, and who fails', async () => {
+  const { queue, end } = open(1)
+  const nobody = { waiting: 0, running: 0, failing: 0, oldestWaitMs: 0, longestRunMs: 0 }
+  expect(queue.state).toEqual(nobody)
+  queue.add('a')
+  queue.add('b')
+  await vi.advanceTimersByTimeAsync(100)
+  queue.add('c')
+  queue.addAfter('d', 10_000)
+  await vi.advanceTimersByTimeAsync(50)
+  expect(queue.state).toEqual({ waiting: 2, running: 1, failing: 0, oldestWaitMs: 150, longestRunMs: 150 })
+  await end('a', { next: 'failed', retry: false })
+  expect(queue.state).toEqual({ waiting: 1, running: 1, failing: 1, oldestWaitMs: 50, longestRunMs: 0 })
+  await end('b')
+  await end('c')
+  expect(queue.state).toEqual({ ...nobody, failing: 1 })
+})

@@ -2,14 +2,17 @@ import { Writable } from 'node:stream'
 import pino from 'pino'
 import { expect, test } from 'vitest'
 import { done, type Outcome, requeueAfter } from '../../../src/reconcile/outcome.ts'
-import { type Pass, Runner } from '../../../src/reconcile/runner.ts'
+import { type Pass, type PassResult, Runner } from '../../../src/reconcile/runner.ts'
 
 interface Key {
   kind: string
   name: string
 }
 
-function open(reconcile: (key: Key, pass: Pass) => Promise<Outcome>) {
+function open(
+  reconcile: (key: Key, pass: Pass) => Promise<Outcome>,
+  onPass?: (kind: string, result: PassResult, ms: number) => void,
+) {
   const lines: Record<string, unknown>[] = []
   const sink = new Writable({
     write(chunk, _encoding, next) {
@@ -22,6 +25,7 @@ function open(reconcile: (key: Key, pass: Pass) => Promise<Outcome>) {
     concurrency: 2,
     log: pino({ level: 'trace' }, sink),
     reconcile,
+    onPass,
   })
   return { runner, lines }
 }
@@ -108,4 +112,21 @@ test('stop aborts a pass that takes too long, and names one that does not even h
   runner.add({ kind: 'Network', name: 'heeds' })
   runner.add({ kind: 'Network', name: 'deaf' })
   expect(await runner.stop(10)).toEqual(['Network/deaf'])
+})
+
+test('each pass is told of once, with what came of it', async () => {
+  const told: string[] = []
+  const { runner } = open(
+    async ({ name }) => {
+      if (name === 'done') return done
+      if (name === 'requeueAfter') return requeueAfter(60_000)
+      throw Object.assign(new Error('no'), { sort: name })
+    },
+    (kind, result, ms) => told.push(`${kind} ${result} ${ms >= 0}`),
+  )
+  const ends = ['done', 'requeueAfter', 'retryable', 'terminal', 'interrupted']
+  for (const name of ends) runner.add({ kind: 'Network', name })
+  await runner.idle(once)
+  expect(told.sort()).toEqual(ends.map((end) => `Network ${end} true`).sort())
+  await runner.stop(0)
 })
