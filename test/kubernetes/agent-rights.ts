@@ -1,31 +1,19 @@
-/** What an agent may do in a test's cluster: what the ones of the deployment may. */
+/** What an agent may do in a test's cluster: what it may where it is deployed, by the deployment's own files. */
+import path from 'node:path'
 import type { Cluster } from '../cluster/cluster.ts'
+import { repository } from './crds.ts'
 
-const group = ['patchbay.dev']
-
+/** RBAC, and the policies that hold an agent to its own host. Anybody else may write status here. */
 export async function grantAgents(cluster: Cluster): Promise<void> {
-  const rules = [
-    {
-      apiGroups: group,
-      resources: ['guestinterfaces', 'networks', 'portgroups', 'hosts'],
-      verbs: ['get', 'list', 'watch'],
-    },
-    { apiGroups: group, resources: ['guestinterfaces/status', 'hosts/status'], verbs: ['patch'] },
-    { apiGroups: ['events.k8s.io'], resources: ['events'], verbs: ['create'] },
-  ]
-  const name = 'patchbay-agent'
-  await cluster.admin.kubectlWith(
-    [
-      { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name }, rules },
-      {
-        apiVersion: 'rbac.authorization.k8s.io/v1',
-        kind: 'ClusterRoleBinding',
-        metadata: { name },
-        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
-        subjects: [{ kind: 'ServiceAccount', name, namespace: 'patchbay-system' }],
-      },
-    ],
-    'apply',
-    '-f-',
-  )
+  await applyOfDeployment(cluster, 'namespaces.yaml', 'agent-rights.yaml', 'policies/agent.yaml')
+}
+
+/** What the controller's ServiceAccount may do. */
+export async function grantController(cluster: Cluster): Promise<void> {
+  await applyOfDeployment(cluster, 'namespaces.yaml', 'controller-rights.yaml')
+}
+
+async function applyOfDeployment(cluster: Cluster, ...files: string[]): Promise<void> {
+  const options = files.map((file) => `--filename=${path.join(repository, 'deploy', file)}`)
+  await cluster.kubectl('apply', '--server-side', '--force-conflicts', ...options)
 }
