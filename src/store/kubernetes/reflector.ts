@@ -53,7 +53,8 @@ const shortestWatch = 1_000
 
 interface Page {
   metadata: { resourceVersion: string; continue?: string }
-  items: Received[]
+  /** null: none, where nothing but metadata is asked for. */
+  items: Received[] | null
 }
 
 interface WatchEvent {
@@ -102,7 +103,7 @@ export class Reflector<T> {
     do {
       const query = { fieldSelector, limit: String(this.#timing.page), continue: next }
       const page = await client.json<Page>({ method: 'GET', path, query, signal, ...this.#accept('List') })
-      objects.push(...page.items.map(keep))
+      objects.push(...(page.items ?? []).map(keep))
       version = page.metadata.resourceVersion
       next = page.metadata.continue
     } while (next)

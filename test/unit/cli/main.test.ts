@@ -7,7 +7,7 @@ import { parseAllDocuments } from 'yaml'
 import { crdFiles, crdKustomization } from '../../../src/api/crd.ts'
 import { main, patchbay } from './patchbay.ts'
 
-const commands = ['agent', 'plan', 'resolve', 'network-plan', 'import', 'status', 'crds']
+const commands = ['agent', 'controller', 'plan', 'resolve', 'network-plan', 'import', 'status', 'crds']
 
 test('--help names every command with what it does', () => {
   const { code, out } = patchbay('--help')
@@ -26,7 +26,7 @@ describe('a usage error exits with 1, says what is wrong and names the right use
   const cases: [string[], RegExp][] = [
     [
       ['statu'],
-      /unknown command 'statu'[\s\S]*Commands: agent, plan, resolve, network-plan, import, status, crds/,
+      /unknown command 'statu'[\s\S]*Commands: agent, controller, plan, resolve, network-plan, import, status, crds/,
     ],
     [['status', 'extra'], /too many arguments[\s\S]*usage: patchbay status /],
     [['status', '-o', 'xml'], /Allowed choices are table, json, yaml[\s\S]*usage: patchbay status /],
