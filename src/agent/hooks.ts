@@ -10,6 +10,4 @@ export interface AgentHooks {
   onRequest?: ApiClientOptions['onRequest']
   /** A pass over an object of this kind has decided what to do. */
   onPlan?: (kind: 'GuestInterface' | 'Network', verdict: Verdict) => void
-  /** The agent's Lease was renewed. */
-  onRenewed?: () => void
 }

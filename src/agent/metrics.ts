@@ -2,7 +2,6 @@
 import type { HostPool } from '../api/host.ts'
 import { standingOf } from '../core/standing.ts'
 import type { LibvirtClient } from '../libvirt/client.ts'
-import { leaseMetrics } from '../operations/lease-metrics.ts'
 import { type ObjectStanding, objectMetrics } from '../operations/object-metrics.ts'
 import { Counter, Gauge, type Registry } from '../operations/prometheus.ts'
 import { type QueueState, reconcileMetrics } from '../operations/reconcile-metrics.ts'
@@ -43,7 +42,6 @@ export function agentMetrics(registry: Registry): AgentMetrics {
       onPass: reconciles.passed,
       onCall: libvirt.called,
       onRequest: requestMetrics(registry),
-      onRenewed: leaseMetrics(registry),
       onPlan: (kind, verdict) => plans.inc({ kind, verdict }),
     },
     watch(given) {

@@ -1,16 +1,21 @@
 /** The cluster's side: puts store, leadership and reconcilers together, and runs until it is told to stop. */
 import type { Logger } from 'pino'
+import type { ListenAddress } from '../operations/listen-address.ts'
 import { Runner } from '../reconcile/runner.ts'
 import type { ApiClient } from '../store/kubernetes/api-client.ts'
 import { ClusterStore } from '../store/kubernetes/cluster-store.ts'
 import { Leadership, type LeadershipTiming } from '../store/kubernetes/leadership.ts'
 import type { Key } from '../store/store.ts'
 import { createContext } from './context.ts'
+import type { ControllerHooks } from './metrics.ts'
+import type { Observation } from './observation.ts'
 import { reconcilers } from './reconcilers.ts'
 import { Wakes } from './wakes.ts'
 
 export interface ControllerOptions {
-  client: ApiClient
+  openClient(onRequest: ControllerHooks['onRequest']): ApiClient
+  /** Where it tells how it is; absent: nowhere. */
+  listen?: ListenAddress
   /** Of this replica: no other one has it, nor had it. */
   identity: string
   /** Finishes the steps in hand, gives up the lead and ends. */
@@ -29,10 +34,23 @@ const RESYNC_MS = 600_000
 
 /**
  * Runs until the signal aborts. While another replica leads, it follows the cluster all the same: it knows everything when its
- * turn comes, and which agents were heard of since when. Resolves with the exit code.
+ * turn comes, and which agents were heard of since when. Resolves with the exit code. Rejects with what is wrong with the
+ * address to listen at.
  */
 export async function runController(options: ControllerOptions, log: Logger): Promise<number> {
-  const { client, identity, signal, agentLeaseSeconds = 40, leadershipTiming: timing = {} } = options
+  const { listen } = options
+  if (!listen) return run(options, log)
+  const [{ Operations }, { observe }] = await Promise.all([
+    import('../operations/operations.ts'),
+    import('./observation.ts'),
+  ])
+  const operations = await Operations.listen(listen)
+  return run(options, log, observe(operations)).finally(() => operations.close())
+}
+
+async function run(options: ControllerOptions, log: Logger, observation?: Observation): Promise<number> {
+  const { identity, signal, agentLeaseSeconds = 40, leadershipTiming: timing = {} } = options
+  const client = options.openClient(observation?.hooks.onRequest)
   const ending = new AbortController()
   const leadership = new Leadership({ client, identity, log, timing })
   const term = () => leadership.term()
@@ -51,6 +69,7 @@ export async function runController(options: ControllerOptions, log: Logger): Pr
       reconcile: (key, pass) => reconcile[key.kind](key as never, pass),
       log,
       concurrency: CONCURRENCY,
+      onPass: observation?.hooks.onPass,
     })
     runner = running
     wake(wakes.all())
@@ -67,10 +86,12 @@ export async function runController(options: ControllerOptions, log: Logger): Pr
     if (!signal.aborted) store.agents.lookAnew()
   }
 
+  observation?.watch({ store, queue: () => runner?.state, isLeader: () => leadership.isLeading })
   try {
     const started = store.start((change) => wake(wakes.ofChange(change)), ending.signal)
     await Promise.race([started, aborted(signal)])
     if (signal.aborted) return 0
+    observation?.started()
     log.info({ identity }, 'controller runs')
     await leadership.run(lead, signal)
     log.info('controller stops')

@@ -1,6 +1,5 @@
 /** All that a controller measures of itself and its cluster. */
 import { standingOf } from '../core/standing.ts'
-import { leaseMetrics } from '../operations/lease-metrics.ts'
 import { type ObjectStanding, objectMetrics } from '../operations/object-metrics.ts'
 import { Gauge, type Registry } from '../operations/prometheus.ts'
 import { type QueueState, reconcileMetrics } from '../operations/reconcile-metrics.ts'
@@ -13,14 +12,13 @@ import type { ClusterStore } from '../store/kubernetes/cluster-store.ts'
 export interface ControllerHooks {
   onPass?: RunnerOptions<never>['onPass']
   onRequest?: ApiClientOptions['onRequest']
-  /** It is the leader for as long again. */
-  onRenewed?: () => void
 }
 
 /** What is looked at when somebody asks for the metrics. */
 export interface Measured {
   store: Pick<ClusterStore, 'list'>
-  queue(): QueueState
+  /** undefined while it stands by. */
+  queue(): QueueState | undefined
   isLeader(): boolean
 }
 
@@ -49,7 +47,6 @@ export function controllerMetrics(registry: Registry): ControllerMetrics {
     hooks: {
       onPass: reconciles.passed,
       onRequest: requestMetrics(registry),
-      onRenewed: leaseMetrics(registry),
     },
     watch(given) {
       measured = given

@@ -47,7 +47,7 @@ export class Operations {
     processMetrics(this.metrics)
     this.alive = new Checks()
     this.ready = new Checks()
-    this.ready.set('started', () => 'it is starting')
+    this.ready.set('started', () => 'not all that it works on has been read yet')
     this.#server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
       // The only thing that can fail is a metric of ours, which must not end the process.
       this.#answer(request, response).catch((error: unknown) => {

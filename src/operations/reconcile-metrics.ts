@@ -17,9 +17,11 @@ export interface QueueState {
 
 export interface ReconcileMetrics {
   passed(kind: string, result: string, ms: number): void
-  /** `state` is asked at every scrape. */
-  watch(state: () => QueueState): void
+  /** `state` is asked at every scrape; undefined where there is no queue now. */
+  watch(state: () => QueueState | undefined): void
 }
+
+const empty: QueueState = { waiting: 0, running: 0, failing: 0, oldestWaitMs: 0, longestRunMs: 0 }
 
 export function reconcileMetrics(registry: Registry): ReconcileMetrics {
   const registers = [registry]
@@ -36,20 +38,14 @@ export function reconcileMetrics(registry: Registry): ReconcileMetrics {
     buckets: [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5, 30],
     registers,
   })
-  let read: () => QueueState = () => ({
-    waiting: 0,
-    running: 0,
-    failing: 0,
-    oldestWaitMs: 0,
-    longestRunMs: 0,
-  })
+  let read: () => QueueState | undefined = () => undefined
   const gauge = (name: string, help: string, of: (state: QueueState) => number) => {
     new Gauge({
       name,
       help,
       registers,
       collect() {
-        this.set(of(read()))
+        this.set(of(read() ?? empty))
       },
     })
   }
@@ -84,9 +80,9 @@ export function reconcileMetrics(registry: Registry): ReconcileMetrics {
 const STUCK_MS = 15 * 60_000
 
 /** The one way in which a process that still answers is no longer alive. */
-export function checkPasses(alive: Checks, state: () => QueueState): void {
+export function checkPasses(alive: Checks, state: () => QueueState | undefined): void {
   alive.set('passes', () => {
-    const { longestRunMs } = state()
+    const { longestRunMs } = state() ?? empty
     return longestRunMs < STUCK_MS
       ? undefined
       : `a pass has run for ${Math.round(longestRunMs / 60_000)} minutes and will not end`

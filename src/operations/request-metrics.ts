@@ -1,4 +1,4 @@
-/** Requests to the API server. */
+/** Requests to the API server, among them those by which others see that this process is there. */
 import { Counter, Gauge, Histogram, type Registry } from './prometheus.ts'
 
 export interface Request {
@@ -8,6 +8,8 @@ export interface Request {
   status: number | undefined
   ms: number
 }
+
+const changes = new Set(['update', 'patch', 'apply'])
 
 /** Returns what is to be told of each request. */
 export function requestMetrics(registry: Registry): (request: Request) => void {
@@ -30,10 +32,17 @@ export function requestMetrics(registry: Registry): (request: Request) => void {
     help: 'When the API server last answered anything, in seconds since 1970',
     registers,
   })
+  const renewed = new Gauge({
+    name: 'patchbay_lease_renewed_timestamp_seconds',
+    help: 'When this process last renewed its Lease, in seconds since 1970; 0: never',
+    registers,
+  })
   return ({ verb, resource, status, ms }) => {
     requests.inc({ verb, resource, code: status === undefined ? 'none' : String(status) })
     if (status === undefined) return
     duration.observe({ verb }, ms / 1_000)
     answered.setToCurrentTime()
+    // The one Lease that a process of ours changes is its own.
+    if (resource === 'leases' && changes.has(verb) && status < 300) renewed.setToCurrentTime()
   }
 }

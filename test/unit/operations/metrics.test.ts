@@ -1,6 +1,5 @@
 import { expect, it } from 'vitest'
 import { Checks } from '../../../src/operations/checks.ts'
-import { leaseMetrics } from '../../../src/operations/lease-metrics.ts'
 import { type ObjectStanding, objectMetrics } from '../../../src/operations/object-metrics.ts'
 import { processMetrics } from '../../../src/operations/process-metrics.ts'
 import { Registry } from '../../../src/operations/prometheus.ts'
@@ -76,12 +75,16 @@ it('objects are counted by reason, and a reason that none has any more is gone',
   expect((await read(metrics)).get('patchbay_objects')!.samples).toHaveLength(1)
 })
 
-it('a Lease that was never renewed says 0', async () => {
+it('says when its Lease was renewed; 0 where it never was', async () => {
   const metrics = registry()
-  const renewed = leaseMetrics(metrics)
+  const requested = requestMetrics(metrics)
   const name = 'patchbay_lease_renewed_timestamp_seconds'
+  requested({ verb: 'get', resource: 'leases', status: 200, ms: 1 })
+  requested({ verb: 'update', resource: 'leases', status: 409, ms: 1 })
+  requested({ verb: 'update', resource: 'leases', status: undefined, ms: 1 })
+  requested({ verb: 'create', resource: 'leases', status: 201, ms: 1 })
   expect(sampleOf(await read(metrics), name)).toBe(0)
-  renewed()
+  requested({ verb: 'update', resource: 'leases', status: 200, ms: 1 })
   expect(sampleOf(await read(metrics), name)).toBeGreaterThan(1.7e9)
 })
 

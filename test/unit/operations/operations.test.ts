@@ -35,7 +35,10 @@ async function get(url: string, init?: RequestInit): Promise<[number, string]> {
 it('is alive from the start, and ready once it has started and all checks hold', async () => {
   const { operations, url } = await listening()
   expect(await get(`${url}/healthz`)).toEqual([200, 'ok\n'])
-  expect(await get(`${url}/readyz`)).toEqual([503, '[-]started failed: it is starting\nfailed\n'])
+  expect(await get(`${url}/readyz`)).toEqual([
+    503,
+    '[-]started failed: not all that it works on has been read yet\nfailed\n',
+  ])
 
   let away: string | undefined = 'nobody answers'
   operations.ready.set('libvirt', () => away)
