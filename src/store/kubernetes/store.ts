@@ -13,6 +13,7 @@ import {
   type Store,
   type StoredKind,
 } from '../store.ts'
+import { AgentLease } from './agent-lease.ts'
 import type { ApiClient } from './api-client.ts'
 import { isNotFound } from './api-error.ts'
 import { applyStatus } from './apply-status.ts'
@@ -44,6 +45,7 @@ export class KubernetesStore implements Store {
   readonly #timing: Partial<ReflectorTiming>
   readonly #known: Record<WatchedKind, KnownObjects>
   readonly #events: EventWriter
+  readonly #lease: AgentLease
   /** Keys whose status could not be written, by their names: woken when the server answers again. */
   readonly #unwritten = new Map<string, Key>()
   /** GuestInterfaces that are being asked for, after they left the watch. */
@@ -57,6 +59,7 @@ export class KubernetesStore implements Store {
     this.#log = log
     this.#timing = timing
     this.#events = new EventWriter(client, { controller: 'patchbay.dev/agent', instance: hostName }, log)
+    this.#lease = new AgentLease({ client, hostName, log, onHeld: () => this.#heard() })
     const known = () =>
       new KnownObjects({
         changed: (key) => this.#changed(key),
@@ -89,6 +92,7 @@ export class KubernetesStore implements Store {
     void running.then(() => this.#client.close())
     await Promise.race([Promise.all(reflectors.map(({ complete }) => complete)), running])
     this.#wake = wake
+    void this.#lease.run(signal)
   }
 
   get<K extends StoredKind>(kind: K, name: string, namespace?: string): Resources[K] | undefined {
@@ -127,6 +131,8 @@ export class KubernetesStore implements Store {
       this.#kind(key.kind)?.setStatus(key, JSON.parse(JSON.stringify(status)))
       return
     }
+    // The controller's word stands until it hears of this agent again: else they would take it from one another for ever.
+    if (key.kind === 'Host' && isSilenced(known.object) && !this.#lease.isHeld) return
     await this.#apply(key, known, agentsPart(status), gathered)
   }
 
@@ -187,6 +193,8 @@ export class KubernetesStore implements Store {
   }
 
   #changed(key: Key): void {
+    // Before the Host the controller makes its agent's Lease.
+    if (key.kind === 'Host') this.#lease.hurry()
     const rejection = this.rejection(key)
     if (rejection) this.#log.warn({ key: objectPath(key), ...rejection }, 'manifest not accepted')
     this.#wake(key)
@@ -232,6 +240,11 @@ export class KubernetesStore implements Store {
     else picture.vanish(key, { ...object, spec: { ...object.spec, deletionPolicy: 'Detach' } })
   }
 
+  /** The controller hears of this agent again. */
+  #heard(): void {
+    this.#wake({ kind: 'Host', name: this.#hostName })
+  }
+
   #recovered(): void {
     this.#log.info({ unwritten: this.#unwritten.size }, 'follows the API server again')
     const keys = [...this.#unwritten.values()]
@@ -248,6 +261,12 @@ export class KubernetesStore implements Store {
   }
 }
 
+/** The controller says of this Host that its agent is silent. */
+function isSilenced(object: AnyResource): boolean {
+  const ready = conditionsIn(statusOf(object) ?? {})?.find(({ type }) => type === 'Ready')
+  return ready?.reason === 'AgentSilent'
+}
+
 function isWorkedOn({ accepted, released }: KnownObject): boolean {
   return accepted && !released
 }
@@ -260,6 +279,6 @@ function statusOf(object: AnyResource): object | undefined {
   return 'status' in object ? object.status : undefined
 }
 
-function conditionsIn(status: Record<string, unknown>): Condition[] | undefined {
+function conditionsIn(status: { conditions?: unknown }): Condition[] | undefined {
   return status.conditions as Condition[] | undefined
 }

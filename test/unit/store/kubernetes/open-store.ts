@@ -6,7 +6,16 @@ import { type AnyResource, kinds } from '../../../../src/api/kinds.ts'
 import type { Network } from '../../../../src/api/network.ts'
 import { ApiClient } from '../../../../src/store/kubernetes/api-client.ts'
 import { KubernetesStore } from '../../../../src/store/kubernetes/store.ts'
-import { type Answer, bookmark, FakeApiServer, isWatch, page, sendJson, tell } from './fake-api-server.ts'
+import {
+  type Answer,
+  bookmark,
+  FakeApiServer,
+  isWatch,
+  page,
+  refuse,
+  sendJson,
+  tell,
+} from './fake-api-server.ts'
 
 export const key = { kind: 'GuestInterface', namespace: 'default', name: 'nic' } as const
 export const port = { kind: 'bridge', name: 'br0', hostName: 'abc', bridge: 'br0' } as const
@@ -80,7 +89,8 @@ export async function open(objects: readonly AnyResource[], answer: Answer, toke
           objects.filter(({ kind }) => kinds[kind].plural === plural),
         ),
       )
-    } else answer(asked, response)
+    } else if (isOfLease(asked)) refuse(response, 404, 'NotFound')
+    else answer(asked, response)
   })
   const client = new ApiClient(server.access(token), { deadlineMs: 200 })
   const silent = () => {}
@@ -97,11 +107,14 @@ export async function open(objects: readonly AnyResource[], answer: Answer, toke
     ending.abort()
     await server.stop()
   })
-  const writes = () => server.asked.filter(({ method }) => method === 'PATCH')
+  const writes = () => server.asked.filter((asked) => asked.method === 'PATCH' && !isOfLease(asked))
   const events = () =>
     server.asked.filter(({ method }) => method === 'POST').map(({ body }) => JSON.parse(body))
   return { server, store, woken, writes, events, watches, watch: watches.guestinterfaces! }
 }
+
+/** The controller has made none. */
+const isOfLease = ({ url }: { url: URL }) => url.pathname.includes('/leases/')
 
 /** Takes a status as server-side apply does, at the next version. */
 export const applies =

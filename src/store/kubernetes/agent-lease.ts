@@ -1,0 +1,99 @@
+/**
+ * The Lease by which the controller hears of an agent, with the name of its Node. The controller makes it and says how long it
+ * lasts; the agent renews it, as long as it runs, four times in that. A Lease that isn't there yet is waited for.
+ */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
+import { backOffMs } from '../../reconcile/back-off.ts'
+import type { StoreLog } from '../store.ts'
+import type { ApiClient } from './api-client.ts'
+import { isNotFound } from './api-error.ts'
+import { clusterObjectPath, type Lease } from './cluster-kinds.ts'
+import { microTime } from './micro-time.ts'
+
+export interface AgentLeaseOptions {
+  client: ApiClient
+  /** Its Node's. */
+  hostName: string
+  log: StoreLog
+  /** It is held, and was not before. */
+  onHeld: () => void
+}
+
+/** Until a Lease has said how long it lasts. */
+const defaultDurationMs = 40_000
+
+export class AgentLease {
+  readonly #options: AgentLeaseOptions
+  /** Another one each time that an agent starts. */
+  readonly #identity: string
+  readonly #acquireTime = microTime()
+  #durationMs = defaultDurationMs
+  /** Milliseconds of the monotonic clock: until then nobody takes this agent for silent. */
+  #heldUntil = Number.NEGATIVE_INFINITY
+  #hurry = new AbortController()
+
+  constructor(options: AgentLeaseOptions) {
+    this.#options = options
+    this.#identity = `${options.hostName}_${randomBytes(4).toString('hex')}`
+  }
+
+  get isHeld(): boolean {
+    return performance.now() < this.#heldUntil
+  }
+
+  /** There is reason to think that the Lease is there now. */
+  hurry(): void {
+    if (!this.isHeld) this.#hurry.abort()
+  }
+
+  /** Until the signal aborts; never rejects. */
+  async run(signal: AbortSignal): Promise<void> {
+    for (let failures = 0; !signal.aborted; ) {
+      this.#hurry = new AbortController()
+      let ms = this.#renewMs * (0.95 + Math.random() / 10)
+      try {
+        await this.#renew(signal)
+        if (failures > 0) this.#options.log.info({}, 'renews its Lease again')
+        failures = 0
+      } catch (error) {
+        if (signal.aborted) return
+        if (!isNotFound(error)) {
+          failures += 1
+          ms = Math.min(ms, backOffMs(failures))
+          if (failures === 1) this.#warn(error)
+        }
+      }
+      const sooner = AbortSignal.any([signal, this.#hurry.signal])
+      await delay(ms, undefined, { signal: sooner }).catch(() => {})
+    }
+  }
+
+  get #renewMs(): number {
+    return this.#durationMs / 4
+  }
+
+  async #renew(signal: AbortSignal): Promise<void> {
+    const { client, hostName, onHeld } = this.#options
+    const from = performance.now()
+    const wasHeld = this.isHeld
+    const { spec } = await client.json<Lease>({
+      method: 'PATCH',
+      path: clusterObjectPath({ kind: 'Lease', name: hostName }),
+      contentType: 'application/merge-patch+json',
+      body: {
+        spec: { holderIdentity: this.#identity, acquireTime: this.#acquireTime, renewTime: microTime() },
+      },
+      // A server that asks to wait is asked again by the next renewal.
+      signal: AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(this.#renewMs))]),
+    })
+    this.#durationMs = (spec.leaseDurationSeconds ?? defaultDurationMs / 1_000) * 1_000
+    this.#heldUntil = from + this.#durationMs
+    if (!wasHeld) onHeld()
+  }
+
+  #warn(error: unknown): void {
+    const message = error instanceof Error ? error.message : String(error)
+    this.#options.log.warn({ error: message }, 'cannot renew its Lease, will try again')
+  }
+}
