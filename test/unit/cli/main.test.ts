@@ -51,6 +51,14 @@ describe('a usage error exits with 1, says what is wrong and names the right use
     [['controller', '--in-cluster'], /no pod of a cluster[\s\S]*Give --kubeconfig FILE/],
     [['controller', '--kubeconfig', '/'], /^error: \/: that is a directory, not a file$/m],
     [['agent', '--kubeconfig', 'f', '--host-name', 'a', '--state', 's'], /--state goes with --manifests/],
+    [
+      ['agent', '--manifests', 'a', '--listen', '9745'],
+      /"9745" is not ADDRESS:PORT, such as 127\.0\.0\.1:9745[\s\S]*usage: patchbay agent /,
+    ],
+    [
+      ['controller', '--in-cluster', '--listen', '::1:9746'],
+      /"::1:9746" is not ADDRESS:PORT.* \[::1\]:9745[\s\S]*usage: patchbay controller /,
+    ],
     [['agent', '--manifests', 'a', '--host-label', 'x'], /a label is KEY=VALUE[\s\S]*usage: patchbay agent /],
     [['agent', '--manifests', 'a', '--host-label', '=x'], /"" cannot be the key of a label/],
     [['agent', '--manifests', 'a', '--host-label', 'x=a b'], /"a b" cannot be the value of a label/],
