@@ -64,7 +64,7 @@ function networks({ store, host }: Context): HostStatus['networks'] {
           observedGeneration: status?.observedGeneration ?? -1,
           inSync,
           restartRequired: ready.reason === 'RestartRequired',
-          ...(!inSync && { message: ready.message.slice(0, maxMessage) }),
+          ...(!inSync && { reason: ready.reason, message: ready.message.slice(0, maxMessage) }),
         },
       ]
     })

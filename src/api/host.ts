@@ -66,6 +66,11 @@ export const hostStatus = z.strictObject({
           .describe('metadata.generation of that object that this speaks of'),
         inSync: z.boolean().describe('It is here as the object says'),
         restartRequired: z.boolean().describe('It waits for a restart'),
+        reason: z
+          .string()
+          .max(1024)
+          .optional()
+          .describe('One word in CamelCase for what stands in the way; absent = in sync'),
         message: z.string().max(8192).optional().describe('For people: what stands in the way'),
       }),
     )

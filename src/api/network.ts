@@ -126,7 +126,7 @@ export const networkStatus = z.strictObject({
       selected: count('Hosts that the selector matches'),
       inSync: count('Hosts on which the network is as it should be'),
       restartRequired: count('Hosts on which it waits for a restart'),
-      failing: count('Hosts on which it is neither'),
+      failing: count('Hosts on which something else stands in its way; the rest have not told of it yet'),
     })
     .optional()
     .describe('How it stands on the hosts, counted')

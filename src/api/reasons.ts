@@ -23,6 +23,8 @@ export const reasons = {
     'The saved definition is changed; the running guest takes it over at its next start.',
   ),
   Accepted: done('The object is in force on this host.'),
+  NoHostSelected: done('The object selects no host, and so is in force on none.'),
+  HostsPending: waits('Not all hosts have told how it stands there; the message names those that have not.'),
   NotReached: waits('An earlier condition stands in the way; this one was not looked at.'),
   Binding: waits('The interface is bound to a host, whose agent has not looked at it yet.'),
   GuestNotFound: waits(

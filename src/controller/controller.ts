@@ -29,6 +29,8 @@ export interface ControllerOptions {
 const CONCURRENCY = 16
 /** Below what is left of the Lease when a term ends. */
 const STOP_GRACE_MS = 2_000
+/** Milliseconds. */
+const SUM_DELAY_MS = 300
 /** Nothing but a fault of ours makes it necessary: every change is told. */
 const RESYNC_MS = 600_000
 
@@ -59,9 +61,14 @@ async function run(options: ControllerOptions, log: Logger, observation?: Observ
   /** While this replica leads. */
   let runner: Runner<Key> | undefined
   const wake = (keys: Iterable<Key>) => {
-    if (runner) for (const key of keys) runner.add(key)
+    if (!runner) return
+    for (const key of keys) {
+      // Sums over all hosts: what many of these tell at once is one look.
+      if (key.kind === 'Network' || key.kind === 'PortGroup') runner.addAfter(key, SUM_DELAY_MS)
+      else runner.add(key)
+    }
   }
-  const reconcile = reconcilers(createContext({ store, wake }))
+  const reconcile = reconcilers(createContext({ store, wakes, wake }))
 
   const lead = async (term: AbortSignal) => {
     const running = new Runner<Key>({

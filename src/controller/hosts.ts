@@ -12,7 +12,7 @@ import type { ControllerContext } from './context.ts'
 
 export type HostKey = Key & { kind: 'Host' }
 
-export function hostReconciler({ store }: ControllerContext): Reconcile<HostKey> {
+export function hostReconciler({ store, wakes, wake }: ControllerContext): Reconcile<HostKey> {
   return async (key) => {
     const { name } = key
     const node = store.get('Node', name)
@@ -33,7 +33,10 @@ export function hostReconciler({ store }: ControllerContext): Reconcile<HostKey>
     }
     if (!isDeepStrictEqual(host.metadata.labels ?? {}, labels)) await store.setHostLabels(name, labels)
     const silence = await store.silence(name)
-    if (silence === 'silent') await reportSilence(store, key, host)
+    if (silence === 'silent') {
+      await reportSilence(store, key, host)
+      wake(wakes.ofSilence(name))
+    }
     // A renewal in the meantime wakes nobody: the next look is when this one would have run out.
     return typeof silence === 'number' ? requeueAfter(silence) : done
   }

@@ -1,5 +1,6 @@
 /** What is to be done for a Network on this host: everything is read, and nothing touched. */
 import type { Network } from '../../api/network.ts'
+import { networkConflict } from '../../core/network/conflict.ts'
 import {
   definitionOf,
   isMadeByLibvirt,
@@ -11,7 +12,6 @@ import { type NetworkStep, type NetworkStepsPlan, planNetworkSteps } from '../..
 import type { Refusal } from '../../core/refusal.ts'
 import { networkNameOf, portGroupsOn } from '../../core/resolve/applicable.ts'
 import type { Context } from '../context.ts'
-import { networkConflict } from './conflict.ts'
 import { gatherNetwork, type ObservedNetwork } from './gather.ts'
 import { leaseObstacle, restartObstacle, startObstacle } from './obstacle.ts'
 
@@ -33,7 +33,8 @@ const absent = { autostart: false, dnsmasqDied: false, bridgeGone: false }
 /** Of a Network that selects this host. */
 export async function planFor(context: Context, network: Network, signal: AbortSignal): Promise<Decision> {
   const { libvirt, host, store } = context
-  const conflict = networkConflict(network, context)
+  const manifests = { networks: store.list('Network'), portGroups: store.list('PortGroup') }
+  const conflict = networkConflict(network, host, manifests)
   if (conflict) return { kind: 'refused', refusal: conflict }
   const name = networkNameOf(network)
   const observed = await gatherNetwork(libvirt, name, signal)

@@ -10,13 +10,12 @@ import type { Check } from '../interface-status.ts'
 import { notOwned } from '../ownership.ts'
 import type { Refusal } from '../refusal.ts'
 import { notBindable, type Rules, withdrawn } from './permission.ts'
-import { type KnownHost, placeOf, type Sighting } from './place.ts'
+import { type KnownHost, type KnownHosts, placeOf, type Sighting } from './place.ts'
 
 export interface Surroundings extends Rules {
   /** Of every guest that spec.guest or status.guestUUID can mean, on all hosts. */
   sightings: readonly Sighting[]
-  /** By their names, all of them: one that isn't here is gone for good. */
-  hosts: ReadonlyMap<string, KnownHost>
+  hosts: KnownHosts
 }
 
 /** The controller's part of a GuestInterface. */

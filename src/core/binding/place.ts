@@ -20,6 +20,12 @@ export interface KnownHost extends HostIdentity {
   looked: boolean
 }
 
+/** By their names, all of them: one that isn't here is gone for good. */
+export interface KnownHosts {
+  get(name: string): KnownHost | undefined
+  values(): Iterable<KnownHost>
+}
+
 export interface Search {
   guest: GuestRef
   /** spec.hostName */
@@ -28,7 +34,7 @@ export interface Search {
   bound?: { hostName: string; guestUUID: string }
   /** Of every guest that `guest` or `bound` can mean. */
   sightings: readonly Sighting[]
-  hosts: ReadonlyMap<string, KnownHost>
+  hosts: KnownHosts
   /** Whether the interface may touch it: what somebody else has under the same name must not be in its way. */
   mayTouch: (sighting: Sighting) => boolean
 }

@@ -4,6 +4,9 @@ import type { GuestInterfaceStatus } from '../../api/guest-interface.ts'
 import { heldCondition, stages } from '../../core/interface-status.ts'
 import type { StoredKind } from '../store.ts'
 
+/** On all hosts: an interface that moves goes from one agent to the other without a conflict. */
+export const agentsManager = 'patchbay-agent'
+
 /** Written by the controller alone; an apply of ours that named them would take them over. */
 const controllersFields = [
   'hostName',

@@ -22,10 +22,7 @@ import { type KnownObject, KnownObjects, withoutManagedFields } from './known-ob
 import { isLater } from './object-version.ts'
 import { type Received, Reflector, type ReflectorTiming } from './reflector.ts'
 import { collectionPath, objectPath } from './resource-path.ts'
-import { agentsPart, isKeptByServer } from './status-fields.ts'
-
-/** On all hosts: an interface that moves goes from one agent to the other without a conflict. */
-const fieldManager = 'patchbay-agent'
+import { agentsManager, agentsPart, isKeptByServer } from './status-fields.ts'
 
 /** GuestGrants are not among them: the controller has checked them before it binds an interface to this host. */
 const watched = ['GuestInterface', 'Network', 'PortGroup', 'Host'] as const satisfies readonly StoredKind[]
@@ -176,7 +173,7 @@ export class KubernetesStore implements Store {
         key,
         uid,
         // What the controller said of an interface before it was bound is ours from then on.
-        fieldManager,
+        fieldManager: agentsManager,
         status: wanted,
         ...((setsPort || mayBeAnothers) && resourceVersion !== undefined && { resourceVersion }),
       })

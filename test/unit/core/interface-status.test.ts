@@ -187,6 +187,7 @@ describe('the table of reasons', () => {
       'NoRestartNeeded',
       'ChangedAtNextBoot',
       'Accepted',
+      'NoHostSelected',
     ])
   })
 })

@@ -1,0 +1,87 @@
+/** One pass over a GuestInterface: where its guest is, whether it may be bound there, and what the controller says of it. */
+import type { Condition } from '../api/conditions.ts'
+import type { GuestInterface } from '../api/guest-interface.ts'
+import { type Decision, decide } from '../core/binding/decide.ts'
+import { macDuplicate, macOf } from '../core/binding/mac-duplicate.ts'
+import { controllersStatus } from '../core/binding/status.ts'
+import { heldCondition, macDuplicateCondition } from '../core/interface-status.ts'
+import { done } from '../reconcile/outcome.ts'
+import type { Reconcile } from '../reconcile/runner.ts'
+import { finalizer } from '../store/kubernetes/cluster-store.ts'
+import type { Key } from '../store/store.ts'
+import type { ControllerContext } from './context.ts'
+import { surroundingsOf } from './surroundings.ts'
+
+export type InterfaceKey = Key & { kind: 'GuestInterface' }
+
+export function guestInterfaceReconciler(context: ControllerContext): Reconcile<InterfaceKey> {
+  const { store } = context
+  const look = ({ namespace, name }: InterfaceKey) => {
+    const resource = store.get('GuestInterface', name, namespace)
+    return resource && { resource, decision: decide(resource, surroundingsOf(resource, context)) }
+  }
+  return async (key, { log }) => {
+    let found = look(key)
+    if (found && lacksFinalizer(found)) {
+      await store.setFinalizer(key, true)
+      // Somebody may have changed it before that was written.
+      found = look(key)
+    }
+    if (!found || lacksFinalizer(found)) return done
+    const { resource, decision } = found
+    if (resource.metadata.deletionTimestamp && !decision.finalizer) {
+      await store.setFinalizer(key, false)
+      return done
+    }
+    await report(context, key, resource, decision)
+    const { hostName, nextHostName } = decision
+    const before = resource.status
+    if (hostName !== before?.hostName || nextHostName !== before?.nextHostName) {
+      log.info({ from: before?.hostName, hostName, nextHostName }, 'binding changed')
+    }
+    return done
+  }
+}
+
+/** It must not go while an agent has something of it. */
+function lacksFinalizer({
+  resource: { metadata },
+  decision,
+}: {
+  resource: GuestInterface
+  decision: Decision
+}) {
+  return decision.finalizer && !metadata.deletionTimestamp && !(metadata.finalizers ?? []).includes(finalizer)
+}
+
+async function report(
+  { store }: ControllerContext,
+  key: InterfaceKey,
+  resource: GuestInterface,
+  decision: Decision,
+): Promise<void> {
+  const mac = macOf(resource)
+  const sharing = mac === undefined ? [] : store.having('GuestInterface', 'mac', mac)
+  const status = controllersStatus(
+    resource,
+    decision,
+    macDuplicate(resource, sharing),
+    new Date().toISOString(),
+  )
+  await store.applyStatus(key, status, resource.metadata.resourceVersion)
+  for (const type of [heldCondition, macDuplicateCondition]) {
+    const [was, is] = [resource.status?.conditions, status.conditions].map((conditions) =>
+      conditionOf(conditions, type),
+    )
+    if (is && was?.reason !== is.reason) {
+      store.tell(resource, { type: 'Warning', reason: is.reason, note: is.message })
+    }
+  }
+  // What agents said of a host that is gone for good nobody else takes back.
+  const { hostName, port } = resource.status ?? {}
+  if (decision.hostName === undefined && (hostName ?? port) !== undefined) await store.clearAgentsStatus(key)
+}
+
+function conditionOf(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
+  return conditions?.find((each) => each.type === type)
+}

@@ -1,0 +1,45 @@
+/** What the controller applies to the status of a GuestInterface: all that it says of it, and nothing of its agent's. */
+import type { Condition } from '../../api/conditions.ts'
+import type { GuestInterface, GuestInterfaceStatus } from '../../api/guest-interface.ts'
+import {
+  type Check,
+  heldCondition,
+  macDuplicateCondition,
+  readiness,
+  withTransition,
+} from '../interface-status.ts'
+import type { Decision } from './decide.ts'
+
+/** `now`: RFC 3339. */
+export function controllersStatus(
+  { metadata, status }: GuestInterface,
+  { hostName, nextHostName, guestUUID, bound, held }: Decision,
+  duplicate: Check | undefined,
+  now: string,
+): GuestInterfaceStatus {
+  const generation = metadata.generation ?? 0
+  const previous = status?.conditions ?? []
+  const condition = (type: string, check: Check) => withTransition(type, check, generation, previous, now)
+  const said = bound
+    ? [condition('Bound', bound), ...readiness(bound, generation, previous, now)]
+    : unanswered(previous)
+  const observedGeneration = bound ? generation : said.length > 0 ? status?.observedGeneration : undefined
+  return {
+    ...(hostName !== undefined && { hostName }),
+    ...(nextHostName !== undefined && { nextHostName }),
+    ...(guestUUID !== undefined && { guestUUID }),
+    ...(observedGeneration !== undefined && { observedGeneration }),
+    conditions: [
+      ...said,
+      ...(held ? [condition(heldCondition, { ...held, status: 'True' })] : []),
+      ...(duplicate ? [condition(macDuplicateCondition, duplicate)] : []),
+    ],
+  }
+}
+
+/** What was said when it was bound stands until its agent says otherwise: left out, it would be gone. */
+function unanswered(previous: readonly Condition[]): Condition[] {
+  return previous.filter(
+    ({ type, reason }) => reason === 'Binding' && ['Bound', 'Ready', 'Reconciling', 'Stalled'].includes(type),
+  )
+}
