@@ -1,14 +1,14 @@
 /**
- * A Kubernetes cluster without kubelets: a real etcd, kube-apiserver and kube-controller-manager on a loopback address of
- * their own, so that several clusters run on one machine. Hosts are Node and Pod objects made by hand, with the tokens
- * that a kubelet would give the agents.
+ * A Kubernetes cluster: a real etcd, kube-apiserver and kube-controller-manager on a loopback address of their own, so that
+ * several clusters run on one machine. Hosts are Node and Pod objects made by hand, with the tokens that a kubelet would
+ * give the agents; or real Nodes, with a kubelet and a scheduler (see node.ts).
  *
  * Everything of it ends with the process that started it, however that ends.
  */
 import { readFile } from 'node:fs/promises'
 import path from 'node:path'
 import { Access } from './access.ts'
-import { clusterBinaries } from './binaries.ts'
+import { clusterBinaries, nodeBinaries } from './binaries.ts'
 import { type ControlPlane, layOutControlPlane } from './control-plane.ts'
 import { type ClusterDirectory, makeClusterDirectory } from './directory.ts'
 import type { Server } from './server.ts'
@@ -17,6 +17,11 @@ export interface ClusterHostOptions {
   /** Where the ServiceAccount and the Pod are; made where it isn't there. */
   namespace?: string
   serviceAccount?: string
+}
+
+export interface ClusterOptions {
+  /** Names of the Nodes that will have a kubelet; default: none. */
+  kubelets?: readonly string[]
 }
 
 export class Cluster {
@@ -45,10 +50,11 @@ export class Cluster {
    * Ready for everything: 3 to 6 s. Throws with the end of a server's log when that doesn't come up, and leaves nothing
    * behind then.
    */
-  static async start(): Promise<Cluster> {
-    const binaries = clusterBinaries()
+  static async start({ kubelets = [] }: ClusterOptions = {}): Promise<Cluster> {
+    const binaries = kubelets.length > 0 ? nodeBinaries() : clusterBinaries()
     const directory = await makeClusterDirectory()
-    const cluster = new Cluster(layOutControlPlane(binaries, directory.path), directory, binaries.kubectl)
+    const plane = layOutControlPlane({ binaries, directory: directory.path, kubelets })
+    const cluster = new Cluster(plane, directory, binaries.kubectl)
     try {
       await cluster.#start()
     } catch (error) {
@@ -56,6 +62,11 @@ export class Cluster {
       throw error
     }
     return cluster
+  }
+
+  /** For files that go with the cluster. */
+  get directory(): string {
+    return this.#directory.path
   }
 
   /** Access of an admin: may do everything. */
@@ -102,6 +113,13 @@ export class Cluster {
     return this.#access(path.join(this.#directory.path, `host-${name}.kubeconfig`), token)
   }
 
+  /** The access that the kubelet of this Node has. */
+  kubeletAccess(name: string): Access {
+    const token = this.#plane.scheduling?.kubeletTokens.get(name)
+    if (token === undefined) throw new Error(`This cluster was started without a kubelet for ${name}.`)
+    return this.#access(path.join(this.#directory.path, `kubelet-${name}.kubeconfig`), token)
+  }
+
   /** Lets etcd forget everything but what there is now (`etcdctl compact REVISION --physical`). */
   async compact(): Promise<void> {
     const ask = async (path: string, body: object): Promise<{ header: { revision: string } }> => {
@@ -118,7 +136,8 @@ export class Cluster {
 
   /** Ends all of it at once; back when no process and no file of it is left. */
   async stop(): Promise<void> {
-    await Promise.all([this.controllerManager.kill9(), this.apiServer.kill9(), this.etcd.kill9()])
+    const servers = [this.#plane.scheduling?.scheduler, this.controllerManager, this.apiServer, this.etcd]
+    await Promise.all(servers.map((server) => server?.kill9()))
     await this.#directory.remove()
   }
 
@@ -129,6 +148,11 @@ export class Cluster {
     this.#admin = this.#access(path.join(this.#directory.path, 'admin.kubeconfig'), this.#plane.adminToken)
     this.#access(this.#plane.controllerManagerKubeconfig, this.#plane.controllerManagerToken)
     await this.controllerManager.start()
+    const { scheduling } = this.#plane
+    if (scheduling) {
+      this.#access(scheduling.schedulerKubeconfig, scheduling.schedulerToken)
+      await scheduling.scheduler.start()
+    }
   }
 
   #access(kubeconfig: string, token: string): Access {

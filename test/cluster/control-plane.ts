@@ -1,11 +1,11 @@
-/** etcd, kube-apiserver and kube-controller-manager of one cluster: their files and flags, and when each is ready. */
+/** The servers of one cluster's control plane: their files and flags, and when each is ready. */
 import { generateKeyPairSync, randomInt, randomUUID } from 'node:crypto'
 import { writeFileSync } from 'node:fs'
 import { readFile } from 'node:fs/promises'
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
 import path from 'node:path'
-import type { Binary } from './binaries.ts'
+import type { Binary, NodeBinary } from './binaries.ts'
 import { Server } from './server.ts'
 
 export interface ControlPlane {
@@ -23,10 +23,26 @@ export interface ControlPlane {
   controllerManagerToken: string
   /** To be written before the controller manager starts. */
   controllerManagerKubeconfig: string
+  /** Where Nodes run pods. */
+  scheduling?: {
+    scheduler: Server
+    schedulerToken: string
+    /** To be written before the scheduler starts. */
+    schedulerKubeconfig: string
+    /** Of each Node's kubelet. */
+    kubeletTokens: Map<string, string>
+  }
+}
+
+export interface ControlPlaneOptions {
+  binaries: Record<Binary, string> | Record<NodeBinary, string>
+  directory: string
+  /** Names of the Nodes that kubelets speak for; with them there is a scheduler, and Nodes whose kubelet is silent are given up. */
+  kubelets: readonly string[]
 }
 
 /** Writes the files into `directory`; nothing is started. */
-export function layOutControlPlane(binaries: Record<Binary, string>, directory: string): ControlPlane {
+export function layOutControlPlane({ binaries, directory, kubelets }: ControlPlaneOptions): ControlPlane {
   // Fixed ports on a random loopback address, below the ports that the kernel gives to connections: no race for a port.
   const address = `127.${[1, 1, 1].map(() => randomInt(1, 255)).join('.')}`
   const [clients, peers] = [`http://${address}:12379`, `http://${address}:12380`]
@@ -39,12 +55,17 @@ export function layOutControlPlane(binaries: Record<Binary, string>, directory: 
     `${adminToken},admin,admin,system:masters`,
     `${controllerManagerToken},system:kube-controller-manager,kube-controller-manager`,
   ]
+  const schedulerToken = randomUUID()
+  const kubeletTokens = new Map(kubelets.map((name) => [name, randomUUID()]))
+  if ('kubelet' in binaries) users.push(`${schedulerToken},system:kube-scheduler,kube-scheduler`)
+  for (const [name, token] of kubeletTokens) users.push(`${token},system:node:${name},${name},system:nodes`)
   writeFileSync(at('tokens.csv'), `${users.join('\n')}\n`, { mode: 0o600 })
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const key = privateKey.export({ type: 'sec1', format: 'pem' })
   writeFileSync(at('service-accounts.key'), key, { mode: 0o600 })
   const certificate = at('certificates', 'apiserver.crt')
   const controllerManagerKubeconfig = at('kube-controller-manager.kubeconfig')
+  const schedulerKubeconfig = at('kube-scheduler.kubeconfig')
   const answers = async (resource: string) =>
     (await statusOf(url + resource, { token: adminToken, ca: await readFile(certificate, 'utf8') })) === 200
 
@@ -106,10 +127,26 @@ export function layOutControlPlane(binaries: Record<Binary, string>, directory: 
         '--kube-api-burst=1000',
         // Serves nothing.
         '--secure-port=0',
-        // No kubelet speaks for the hosts: these would give them up.
-        '--controllers=*,-node-lifecycle-controller,-taint-eviction-controller',
+        // Where no kubelet speaks for the hosts, these would give them up.
+        ...(kubelets.length > 0
+          ? []
+          : ['--controllers=*,-node-lifecycle-controller,-taint-eviction-controller']),
       ],
       isReady: () => answers('/api/v1/namespaces/default/serviceaccounts/default'),
+    }),
+    ...('kubelet' in binaries && {
+      scheduling: {
+        scheduler: new Server({
+          binary: binaries['kube-scheduler'],
+          directory,
+          flags: [`--kubeconfig=${schedulerKubeconfig}`, '--leader-elect=false', '--secure-port=0'],
+          // It serves nothing; whoever waits for a pod waits for it.
+          isReady: async () => true,
+        }),
+        schedulerToken,
+        schedulerKubeconfig,
+        kubeletTokens,
+      },
     }),
   }
 }

@@ -19,10 +19,14 @@ export interface Reach {
   end(): void
 }
 
-/** `url`: an address and a port of the machine's loopback. */
-export async function reachFrom(host: LabHost, url: string): Promise<Reach> {
+/** `url`: an address and a port of the machine's loopback. `at`: an address of the host and a port where it is reached instead. */
+export async function reachFrom(
+  host: LabHost,
+  url: string,
+  at: { hostname: string; port: string } = new URL(url),
+): Promise<Reach> {
   const { hostname, port } = new URL(url)
-  const server = await listenIn(host, hostname, Number(port))
+  const server = await listenIn(host, at.hostname, Number(at.port))
   const sockets = new Set<Socket>()
   let isCut = false
   server.on('connection', (near: Socket) => {
