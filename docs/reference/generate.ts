@@ -1,7 +1,7 @@
 /** `npm run docs`: writes the pages of this folder that are generated. */
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { type Reason, reasons, type Stance } from '../../src/api/reasons.ts'
+import { reasons, type Stance } from '../../src/api/reasons.ts'
 import { heldCondition, macDuplicateCondition, type Stage } from '../../src/core/interface-status.ts'
 import { changeTablePage } from './change-table-page.ts'
 import { metricsPage } from './metrics-page.ts'
@@ -49,18 +49,23 @@ export function conditionsPage(): string {
     'In a cluster the controller adds these to a GuestInterface, only while they are True:',
     '',
     ...table('condition', Object.entries(controllersConditions)),
-    ...(Object.keys(headings) as Stance[]).flatMap((stance) => [
+    ...(['Stalled', 'Reconciling'] as const).flatMap((stance) => [
       `## ${headings[stance]}\n`,
-      ...table('reason', meaningsOf(stance)),
+      ...Object.entries(reasons).flatMap(([reason, said]) =>
+        'remedy' in said && said.stance === stance
+          ? [`### ${reason}\n`, `${said.meaning}\n`, `${said.remedy}\n`]
+          : [],
+      ),
     ]),
+    `## ${headings.Done}\n`,
+    ...table(
+      'reason',
+      Object.entries(reasons).flatMap(([reason, { stance, meaning }]) =>
+        stance === 'Done' ? [[reason, meaning]] : [],
+      ),
+    ),
   ]
   return `${parts.join('\n').trimEnd()}\n`
-}
-
-function meaningsOf(stance: Stance): [string, string][] {
-  return (Object.keys(reasons) as Reason[])
-    .filter((reason) => reasons[reason].stance === stance)
-    .map((reason) => [reason, reasons[reason].meaning])
 }
 
 function table(head: string, rows: [string, string][]): string[] {
