@@ -1,8 +1,12 @@
 /** Kubernetes Events: what became of an object's Ready, told once at each transition. */
+import { randomBytes } from 'node:crypto'
+import { setTimeout as delay } from 'node:timers/promises'
 import type { Condition } from '../../api/conditions.ts'
 import type { AnyResource } from '../../api/kinds.ts'
+import { backOffMs } from '../../reconcile/back-off.ts'
 import type { StoreLog } from '../store.ts'
 import type { ApiClient } from './api-client.ts'
+import { ApiError, isConflict } from './api-error.ts'
 
 export interface Transition {
   type: 'Normal' | 'Warning'
@@ -21,10 +25,10 @@ export function transition(before: Condition[] = [], after: Condition[] = []): T
 
 /** It comes right by itself, and nobody has to look. */
 function isWaiting(reason: string): boolean {
-  return reason === 'PinnedElsewhere' || reason === 'Moving' || reason === 'NetworkChanging'
+  return ['Binding', 'PinnedElsewhere', 'Moving', 'NetworkChanging'].includes(reason)
 }
 
-/** Events beyond this are dropped: whoever reads them has the conditions too. */
+/** Where more wait for the server, the oldest are dropped: whoever reads them has the conditions too. */
 const mostWaiting = 200
 /** Bytes, by the API server's own rule. */
 const longestNote = 1_024
@@ -39,7 +43,7 @@ export class EventWriter {
   readonly #client: ApiClient
   readonly #reporter: Reporter
   readonly #log: StoreLog
-  readonly #waiting: object[] = []
+  readonly #waiting: KubernetesEvent[] = []
   #sending = false
 
   constructor(client: ApiClient, reporter: Reporter, log: StoreLog) {
@@ -48,16 +52,17 @@ export class EventWriter {
     this.#log = log
   }
 
-  /** Never waits and never fails: what cannot be told is dropped. */
+  /** Never waits and never fails: what cannot be told now is told when the server takes it. */
   tell({ apiVersion, kind, metadata }: AnyResource, { type, reason, note }: Transition): void {
-    if (this.#waiting.length >= mostWaiting) return
+    if (this.#waiting.length >= mostWaiting) this.#waiting.shift()
     // Events of what has no namespace are in this one.
     const namespace = metadata.namespace ?? 'default'
     const time = new Date().toISOString()
-    this.#waiting.push({
+    const event = {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
-      metadata: { generateName: `${metadata.name.slice(0, 200)}-`, namespace },
+      // Named here, so that one whose answer was lost is not made twice.
+      metadata: { name: `${shortName(metadata.name)}.${randomBytes(8).toString('hex')}`, namespace },
       regarding: { apiVersion, kind, name: metadata.name, namespace: metadata.namespace, uid: metadata.uid },
       reportingController: this.#reporter.controller,
       reportingInstance: this.#reporter.instance.slice(0, 128),
@@ -67,29 +72,60 @@ export class EventWriter {
       note: shortened(note || reason),
       // The API server wants microseconds.
       eventTime: `${time.slice(0, -1)}000Z`,
-    })
+    }
+    this.#waiting.push(event)
     void this.#send()
   }
 
   async #send(): Promise<void> {
     if (this.#sending) return
     this.#sending = true
-    for (let event = this.#waiting.shift(); event; event = this.#waiting.shift()) {
-      const { namespace } = (event as { metadata: { namespace: string } }).metadata
-      const path = `/apis/events.k8s.io/v1/namespaces/${namespace}/events`
-      try {
-        await this.#client.json({ method: 'POST', path, body: event })
-      } catch (error) {
-        this.#log.warn(
-          { error: error instanceof Error ? error.message : String(error) },
-          'cannot write event',
-        )
-        // Most likely none of the others can be written now.
-        this.#waiting.length = 0
+    let failures = 0
+    for (let event = this.#waiting[0]; event; event = this.#waiting[0]) {
+      const problem = await this.#post(event)
+      if (problem && mayBeTakenLater(problem)) {
+        failures += 1
+        if (failures === 1) this.#log.warn({ error: textOf(problem) }, 'cannot write event, will try again')
+        // Nobody stays alive for it.
+        await delay(backOffMs(failures), undefined, { ref: false })
+        continue
       }
+      failures = 0
+      if (problem && !isConflict(problem)) this.#log.warn({ error: textOf(problem) }, 'event was not taken')
+      // Unless it was dropped meanwhile.
+      if (this.#waiting[0] === event) this.#waiting.shift()
     }
     this.#sending = false
   }
+
+  async #post(event: KubernetesEvent): Promise<unknown> {
+    const path = `/apis/events.k8s.io/v1/namespaces/${event.metadata.namespace}/events`
+    try {
+      await this.#client.json({ method: 'POST', path, body: event })
+      return undefined
+    } catch (error) {
+      return error
+    }
+  }
+}
+
+interface KubernetesEvent {
+  metadata: { name: string; namespace: string }
+}
+
+/** Not where the server has judged it: its namespace is going, or we may not. */
+function mayBeTakenLater(problem: unknown): boolean {
+  if (!(problem instanceof ApiError)) return true
+  return problem.status === 401 || problem.status === 429 || problem.status >= 500
+}
+
+function textOf(problem: unknown): string {
+  return problem instanceof Error ? problem.message : String(problem)
+}
+
+/** Leaves room for what makes it an Event's, and ends as a name of Kubernetes may. */
+function shortName(name: string): string {
+  return name.slice(0, 200).replace(/[-.]+$/, '')
 }
 
 function shortened(note: string): string {
