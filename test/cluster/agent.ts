@@ -52,6 +52,15 @@ export class ClusterAgent {
     throw new Error(`The agent of ${this.#host.name} ended:\n${this.log.slice(-10).join('\n')}`)
   }
 
+  /** Until `resume` it hears of nothing, and nothing of it is closed. */
+  pause(): void {
+    this.#process.pause()
+  }
+
+  resume(): void {
+    this.#process.resume()
+  }
+
   /** SIGKILL; back when it is gone. */
   async kill9(): Promise<void> {
     await this.#process.end('SIGKILL')

@@ -54,6 +54,18 @@ export class AgentProcess {
     }
   }
 
+  /** Takes it off the processor (SIGSTOP): it hears of nothing, and nothing of it is closed. */
+  pause(): void {
+    process.kill(this.#running!.pid, 'SIGSTOP')
+  }
+
+  resume(): void {
+    const { pid, child } = this.#running!
+    process.kill(pid, 'SIGCONT')
+    // nsenter stops itself with the process it waits for.
+    child.kill('SIGCONT')
+  }
+
   /** Sends the signal; its exit code when it is gone. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
     if (!this.#running || !this.alive) return this.#running?.child.exitCode ?? null
