@@ -1,8 +1,9 @@
 # The Debian packages that the lab's hosts are made of, and those of Nodes that run pods and of the image that they run.
-# No service of theirs is started on the machine itself.
+# No service of theirs is started on the machine itself. (lua5.1: what Argo CD runs health checks by.)
 
 DEBIAN_PACKAGES="libvirt-daemon-system libvirt-clients qemu-system-x86 qemu-utils openvswitch-switch dnsmasq-base iproute2
-nftables ebtables busybox-static cpio python3-libvirt util-linux procps"
+nftables ebtables busybox-static cpio python3-libvirt util-linux procps
+lua5.1"
 NODE_DEBIAN_PACKAGES="containerd runc containernetworking-plugins buildah debootstrap"
 
 POLICY=/usr/sbin/policy-rc.d

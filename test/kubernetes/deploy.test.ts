@@ -4,6 +4,7 @@
  */
 import path from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { parseAllDocuments } from 'yaml'
 import type { GuestInterface } from '../../src/api/guest-interface.ts'
 import type { ApiClient, Call } from '../../src/store/kubernetes/api-client.ts'
 import { openClient } from '../../src/store/kubernetes/open.ts'
@@ -193,6 +194,19 @@ describe('the deployment', () => {
 interface Policy {
   status?: { observedGeneration?: number; typeChecking?: { expressionWarnings?: object[] } }
 }
+
+it('has monitoring beside it that can be built', async () => {
+  const built = await cluster.kubectl('kustomize', path.join(deployment, 'monitoring'))
+  const objects = parseAllDocuments(built).map((document) => document.toJSON() as Named)
+  expect(
+    objects.map(({ kind, metadata }) => `${kind} ${metadata.namespace}/${metadata.name}`).sort(),
+  ).toEqual([
+    'ConfigMap patchbay-system/patchbay-dashboard',
+    'PrometheusRule patchbay-system/patchbay',
+    'ServiceMonitor patchbay-system/patchbay-agent',
+    'ServiceMonitor patchbay-system/patchbay-controller',
+  ])
+})
 
 describe("an agent's token", () => {
   const mine = inShop('mine')
