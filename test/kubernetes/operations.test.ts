@@ -100,14 +100,16 @@ it('a second agent waits for the first to end: alive, not ready, and its port ma
 })
 
 it('of two controllers both are ready, and one says that it leads', async () => {
-  const ports = [19_746, 19_747] as const
+  // An address of this cluster's own: several run on one machine.
+  const { hostname } = new URL(lab.cluster.url)
+  const ports = [9746, 9747] as const
   const controllers = ports.map(
-    (port) => new ClusterController(lab.cluster.admin, '--listen', `127.0.0.1:${port}`),
+    (port) => new ClusterController(lab.cluster.admin, '--listen', `${hostname}:${port}`),
   )
   try {
     await Promise.all(controllers.map((controller) => controller.start()))
     const get = async (port: number, path: string) => {
-      const answer = await fetch(`http://127.0.0.1:${port}${path}`)
+      const answer = await fetch(`http://${hostname}:${port}${path}`)
       return { status: answer.status, text: await answer.text() }
     }
     const all = async (name: string, labels = {}) =>
@@ -126,6 +128,10 @@ it('of two controllers both are ready, and one says that it leads', async () => 
     await expect
       .poll(async () => (await all('patchbay_lease_renewed_timestamp_seconds')).some((time) => time! > 0))
       .toBe(true)
+    // The leader has made the Lease of the host's agent.
+    await expect
+      .poll(async () => sampleOf(await metrics(), 'patchbay_lease_renewed_timestamp_seconds'))
+      .toBeGreaterThan(0)
   } finally {
     await Promise.all(controllers.map((controller) => controller.stop()))
   }
