@@ -70,7 +70,10 @@ async function run(options: ControllerOptions, log: Logger, observation?: Observ
   }
   const reconcile = reconcilers(createContext({ store, wakes, wake }))
 
+  let wasCutOff = false
   const lead = async (term: AbortSignal) => {
+    // Perhaps no agent reached the API server either.
+    if (wasCutOff) store.agents.lookAnew()
     const running = new Runner<Key>({
       nameOf: ({ kind, namespace, name }) => [kind, namespace, name].filter(Boolean).join('/'),
       reconcile: (key, pass) => reconcile[key.kind](key as never, pass),
@@ -89,8 +92,7 @@ async function run(options: ControllerOptions, log: Logger, observation?: Observ
     // A term that ran out leaves no time: calls in hand abort with it.
     const left = await running.stop(signal.aborted ? STOP_GRACE_MS : 0)
     if (left.length > 0) log.warn({ keys: left }, 'some passes did not end in time')
-    // What agents renewed while the API server did not answer us, we may have missed.
-    if (!signal.aborted) store.agents.lookAnew()
+    wasCutOff = !signal.aborted
   }
 
   observation?.watch({ store, queue: () => runner?.state, isLeader: () => leadership.isLeading })

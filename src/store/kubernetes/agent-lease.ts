@@ -51,7 +51,7 @@ export class AgentLease {
   async run(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; ) {
       this.#hurry = new AbortController()
-      let ms = this.#renewMs * (0.95 + Math.random() / 10)
+      let retryMs = Number.POSITIVE_INFINITY
       try {
         await this.#renew(signal)
         if (failures > 0) this.#options.log.info({}, 'renews its Lease again')
@@ -60,10 +60,12 @@ export class AgentLease {
         if (signal.aborted) return
         if (!isNotFound(error)) {
           failures += 1
-          ms = Math.min(ms, backOffMs(failures))
+          retryMs = backOffMs(failures)
           if (failures === 1) this.#warn(error)
         }
       }
+      // As long as the Lease now says.
+      const ms = Math.min(retryMs, this.#renewMs * (0.95 + Math.random() / 10))
       const sooner = AbortSignal.any([signal, this.#hurry.signal])
       await delay(ms, undefined, { signal: sooner }).catch(() => {})
     }

@@ -54,6 +54,7 @@ export class ClusterStore {
   readonly agents = new AgentLeases()
   readonly #options: ClusterStoreOptions
   readonly #known: { [K in ClusterKind]: ClusterObjects<ClusterResources[K]> }
+  readonly #reflectors: ReadonlyMap<ClusterKind, Pick<Reflector<never>, 'run' | 'complete' | 'isFollowing'>>
   readonly #events: EventWriter
   #changed: (change: Change) => void = () => {}
 
@@ -75,6 +76,7 @@ export class ClusterStore {
         if (this.agents.hear(change)) this.#changed(change as Change)
       }),
     }
+    this.#reflectors = new Map(clusterKinds.map((kind) => [kind, this.#reflector(kind)]))
   }
 
   /**
@@ -82,7 +84,7 @@ export class ClusterStore {
    * A renewed Lease is told only where its agent was silent.
    */
   async start(changed: (change: Change) => void, signal: AbortSignal): Promise<void> {
-    const reflectors = clusterKinds.map((kind) => this.#reflector(kind))
+    const reflectors = [...this.#reflectors.values()]
     const running = Promise.all(reflectors.map((reflector) => reflector.run(signal)))
     await Promise.race([Promise.all(reflectors.map(({ complete }) => complete)), running])
     this.#changed = changed
@@ -211,6 +213,8 @@ export class ClusterStore {
     if (this.agents.isSilent(name)) return 'silent'
     const ms = this.agents.silentIn(lease)
     if (ms > 0) return ms
+    // Nobody is silent to whom we do not listen.
+    if (!this.#reflectors.get('Lease')!.isFollowing) return this.#options.agentLeaseSeconds * 1_000
     const now = await this.#ask('Lease', name)
     if (now === undefined) return undefined
     // Newer than what is known: the agent is heard of by that.

@@ -112,11 +112,11 @@ export class Leadership {
       try {
         const renewing = this.#renewUntilEnd(term)
         await work(working)
-        // Whether `work` came to its end or the term did: nothing of it goes on.
-        this.#end('the work of the term has ended')
+        this.#end('its work has ended')
         await renewing
       } finally {
-        this.#end('the work of the term has ended')
+        // Where `work` rejected.
+        this.#end('its work has failed')
         await this.#release()
       }
     }

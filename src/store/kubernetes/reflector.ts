@@ -68,6 +68,7 @@ export class Reflector<T> {
   readonly #complete = Promise.withResolvers<void>()
   /** From where to watch; undefined: what there is has to be listed. */
   #version: string | undefined
+  #isFollowing = false
   /** In a row, without anything that a watch told in between: a list alone is no success. */
   #failures = 0
 
@@ -79,6 +80,11 @@ export class Reflector<T> {
   /** Resolves when the first list is complete. */
   get complete(): Promise<void> {
     return this.#complete.promise
+  }
+
+  /** The server tells of every change, as far as we know. */
+  get isFollowing(): boolean {
+    return this.#isFollowing
   }
 
   /** Until the signal aborts; never rejects. */
@@ -128,6 +134,7 @@ export class Reflector<T> {
       this.#timing.idleMs,
     )
     if (this.#failures > 0) this.#options.onRecovered?.()
+    this.#isFollowing = true
     for await (const line of lines) {
       this.#take(JSON.parse(line) as WatchEvent)
       this.#failures = 0
@@ -155,6 +162,7 @@ export class Reflector<T> {
   /** Says so once until it works again. Milliseconds until the next try. */
   #failed(error: unknown): number {
     this.#failures += 1
+    this.#isFollowing = false
     const { log, path } = this.#options
     if (this.#failures === 1 && !isExpired(error)) {
       const message = error instanceof Error ? error.message : String(error)

@@ -65,7 +65,13 @@ it.each([
   ['a proxy', {}, { 'proxy-url': 'http://proxy' }, {}, /has proxy-url, which cannot be used here/],
   ['an auth provider', { 'auth-provider': { name: 'oidc' } }, {}, {}, /has auth-provider, which/],
   ['a password', { username: 'a', password: 'b' }, {}, {}, /has username and password, which/],
-  ['a token file that is not there', { tokenFile: 'none' }, {}, {}, /names .*\/none, and there is no such file/],
+  [
+    'a token file that is not there',
+    { tokenFile: 'none' },
+    {},
+    {},
+    /names .*\/none, and there is no such file/,
+  ],
   ['a plugin that fails', { exec: { command: 'false', args: [] } }, {}, {}, /kubeconfig: /],
 ])('refuses %s, and names the file', async (_, user, cluster, rest, message) => {
   write(user, cluster, rest)
