@@ -29,7 +29,7 @@ export async function buildImages(directory: string): Promise<Images> {
   const images = []
   for (const name of [patchbay, pause]) {
     const file = path.join(directory, `${path.basename(name).replace(':', '-')}.tar`)
-    await buildah('push', '--quiet', name, `oci-archive:${file}:${name}`)
+    await buildah('push', '--quiet', name, `docker-archive:${file}:${name}`)
     images.push({ name, file })
   }
   return { patchbay: images[0]!, pause: images[1]! }
