@@ -10,7 +10,7 @@ import type { ListenAddress } from '../operations/listen-address.ts'
 import type { Operations } from '../operations/operations.ts'
 import { done } from '../reconcile/outcome.ts'
 import { Runner } from '../reconcile/runner.ts'
-import type { Key, Store } from '../store/store.ts'
+import { type Key, keyName, type Store } from '../store/store.ts'
 import { type Binding, createContext } from './context.ts'
 import type { AgentHooks } from './hooks.ts'
 import { interfaceReconciler } from './interface/reconcile.ts'
@@ -71,7 +71,7 @@ async function run(options: AgentOptions, log: Logger, operations?: Operations):
   const libvirt = new LibvirtClient({ socket: options.libvirt, onCall })
   const ending = new AbortController()
   const runner = new Runner<Key>({
-    nameOf: ({ kind, namespace, name }) => [kind, namespace, name].filter(Boolean).join('/'),
+    nameOf: keyName,
     reconcile: (key, pass) => reconcilers[key.kind](key as never, pass),
     log,
     concurrency: CONCURRENCY,
@@ -155,7 +155,7 @@ async function connect(
   })
   libvirt.onDisconnected((reason) => {
     if (ending.aborted) return
-    log.warn({ reason: reason.message }, 'libvirt disconnected')
+    log.warn({ error: reason.message }, 'libvirt disconnected')
     changed()
   })
   await libvirt.connect()

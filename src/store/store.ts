@@ -24,6 +24,11 @@ export interface Key {
   name: string
 }
 
+/** One for each key: GuestInterface/default/vm1-data, Network/lan. Log lines have it. */
+export function keyName({ kind, namespace, name }: Key): string {
+  return [kind, namespace, name].filter(Boolean).join('/')
+}
+
 /** Why the manifest of an object was not accepted; the object stands as it was last accepted. */
 export interface Rejection {
   reason: 'InvalidManifest' | 'FieldImmutable'

@@ -5,13 +5,13 @@ import {
   type ObjectName,
   readManifest,
 } from '../../api/read-manifest.ts'
-import type { Key } from '../store.ts'
-import { keyString, type StoredObject } from './state.ts'
+import { type Key, keyName } from '../store.ts'
+import type { StoredObject } from './state.ts'
 
 /** What a file says of one object. */
 export interface Claim {
   key: Key
-  /** keyString(key) */
+  /** keyName(key) */
   id: string
   /** FILE:LINE, for people. */
   place: string
@@ -39,7 +39,7 @@ export function claimsOf(text: string, file: string): Claims {
     const { kind, namespace } = name
     if (kind === 'Host') return undefined
     const key: Key = { kind, ...(namespace === undefined ? {} : { namespace }), name: name.name }
-    const id = keyString(key)
+    const id = keyName(key)
     const claim = claims.get(id) ?? { key, id, place: `${file}:${line}`, problems: [] }
     claims.set(id, claim)
     return claim

@@ -18,7 +18,7 @@ import { condition } from '../../api/conditions.ts'
 import { portStatus } from '../../api/guest-interface.ts'
 import { apiVersion } from '../../api/resource.ts'
 import { portFromStatus } from '../../core/port.ts'
-import type { Key, Resources, StoredKind } from '../store.ts'
+import { type Key, keyName, type Resources, type StoredKind } from '../store.ts'
 
 export const storedKinds = [
   'GuestInterface',
@@ -78,11 +78,6 @@ export function keyOf(object: StoredObject): Key {
   return { kind: object.kind, ...(namespace === undefined ? {} : { namespace }), name }
 }
 
-/** A key for a Map. */
-export function keyString(key: Key): string {
-  return `${key.kind}/${key.namespace ?? ''}/${key.name}`
-}
-
 /** A file name takes 255 bytes, a name of Kubernetes 253 characters; the temporary name and `.json` must fit too. */
 const longestName = 200
 
@@ -133,7 +128,7 @@ export class StateDirectory {
         } else if (this.fileOf(keyOf(read.object)) !== file) {
           problems.push({
             file,
-            message: `holds ${keyString(keyOf(read.object))}, which belongs into another file`,
+            message: `holds ${keyName(keyOf(read.object))}, which belongs into another file`,
           })
         } else {
           objects.push(read.object)

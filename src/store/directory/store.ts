@@ -8,12 +8,20 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
-import type { Key, Rejection, Resources, Store, StoredKind, StoreLog } from '../store.ts'
+import {
+  type Key,
+  keyName,
+  type Rejection,
+  type Resources,
+  type Store,
+  type StoredKind,
+  type StoreLog,
+} from '../store.ts'
 import { accept } from './accept.ts'
 import type { Claim } from './claims.ts'
 import { checkDirectories } from './directories.ts'
 import { howToEmpty, Manifests } from './manifests.ts'
-import { keyOf, keyString, type Problem, StateDirectory, type StoredObject } from './state.ts'
+import { keyOf, type Problem, StateDirectory, type StoredObject } from './state.ts'
 import { type Suspects, Watch } from './watch.ts'
 
 /** A removal is believed once the object is missing and no file has come or gone for this long. */
@@ -76,7 +84,7 @@ export class DirectoryStore implements Store {
     this.#stateProblems = problems
     for (const object of objects) {
       const key = keyOf(object)
-      this.#entries.set(keyString(key), {
+      this.#entries.set(keyName(key), {
         key,
         object: freeze(object),
         claims: [],
@@ -111,7 +119,7 @@ export class DirectoryStore implements Store {
   }
 
   get<K extends StoredKind>(kind: K, name: string, namespace?: string): Resources[K] | undefined {
-    const entry = this.#entries.get(keyString({ kind, name, namespace }))
+    const entry = this.#entries.get(keyName({ kind, name, namespace }))
     return entry?.object as Resources[K] | undefined
   }
 
@@ -124,7 +132,7 @@ export class DirectoryStore implements Store {
   }
 
   rejection(key: Key): Rejection | undefined {
-    return this.#entries.get(keyString(key))?.rejection
+    return this.#entries.get(keyName(key))?.rejection
   }
 
   /** What a person should look at that no object's status can tell. */
@@ -140,11 +148,11 @@ export class DirectoryStore implements Store {
     status: NonNullable<Resources[K]['status']>,
     durable = false,
   ): Promise<void> {
-    const entry = this.#entries.get(keyString(key)) ?? (key.kind === 'Host' ? this.#addHost(key) : undefined)
+    const entry = this.#entries.get(keyName(key)) ?? (key.kind === 'Host' ? this.#addHost(key) : undefined)
     const wanted = JSON.parse(JSON.stringify(status))
     if (entry !== undefined && (await this.#inTurn(entry, () => this.#replaceStatus(entry, wanted, durable))))
       return
-    throw new Error(`${keyString(key)} is not there any more: its status was not written`)
+    throw new Error(`${keyName(key)} is not there any more: its status was not written`)
   }
 
   /** Says whether the object is there. */
@@ -163,7 +171,7 @@ export class DirectoryStore implements Store {
   }
 
   async release(key: Key): Promise<void> {
-    const entry = this.#entries.get(keyString(key))
+    const entry = this.#entries.get(keyName(key))
     if (entry?.object === undefined) return
     await this.#inTurn(entry, async () => {
       await this.#state.remove(key)
@@ -173,7 +181,7 @@ export class DirectoryStore implements Store {
     })
     // Its manifest may be back already: then it begins a new life.
     if (this.#judge(entry, entry.claims)) this.#tell([entry])
-    if (entry.claims.length === 0) this.#entries.delete(keyString(key))
+    if (entry.claims.length === 0) this.#entries.delete(keyName(key))
   }
 
   /** One write of an object at a time, in the order in which they are asked for. */
@@ -195,7 +203,7 @@ export class DirectoryStore implements Store {
     const metadata = { name: key.name, uid: randomUUID(), generation: 1, creationTimestamp: now() }
     const object: StoredObject = { apiVersion: 'patchbay.dev/v1alpha1', kind: 'Host', metadata, spec: {} }
     const entry: Entry = { key: keyOf(object), object, claims: [], unwritten: true, durable: false }
-    this.#entries.set(keyString(key), entry)
+    this.#entries.set(keyName(key), entry)
     return entry
   }
 
@@ -263,7 +271,7 @@ export class DirectoryStore implements Store {
     if (changed.some(({ unwritten }) => unwritten)) this.#flushLater()
     for (const { key, rejection } of changed) {
       if (rejection !== undefined)
-        this.#log.warn({ key: keyString(key), ...rejection }, 'manifest not accepted')
+        this.#log.warn({ key: keyName(key), ...rejection }, 'manifest not accepted')
       this.#wake(key)
     }
   }
@@ -295,7 +303,7 @@ export class DirectoryStore implements Store {
     if (entry.object?.metadata.deletionTimestamp !== undefined && entry.claims.length === 0) return false
     const time = performance.now()
     entry.missingSince ??= time
-    const unread = this.#manifests.couldHold(keyString(entry.key))
+    const unread = this.#manifests.couldHold(keyName(entry.key))
     if (unread.length > 0) {
       const before = entry.rejection
       entry.rejection = invalid(unread.map(problemText).join('\n'))
@@ -309,7 +317,7 @@ export class DirectoryStore implements Store {
     entry.claims = []
     entry.rejection = undefined
     entry.missingSince = undefined
-    const id = keyString(entry.key)
+    const id = keyName(entry.key)
     if (entry.object === undefined) {
       this.#entries.delete(id)
     } else if (leavesSomethingOnHost.has(entry.key.kind)) {
@@ -328,7 +336,7 @@ export class DirectoryStore implements Store {
 
   /** Of an object that has just gone, unless it is back already. What stays behind is found at the next start. */
   async #removeState(entry: Entry): Promise<void> {
-    const id = keyString(entry.key)
+    const id = keyName(entry.key)
     try {
       await this.#inTurn(entry, async () => {
         if (!this.#entries.has(id)) await this.#state.remove(entry.key)
@@ -365,7 +373,7 @@ export class DirectoryStore implements Store {
           if (entry.unwritten && entry.object) await this.#write(entry, entry.object, entry.object, false)
         })
       } catch (error) {
-        this.#log.error({ key: keyString(entry.key), err: error }, 'cannot write state')
+        this.#log.error({ key: keyName(entry.key), err: error }, 'cannot write state')
       }
     }
   }

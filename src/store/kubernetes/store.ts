@@ -7,6 +7,7 @@ import { backOffMs } from '../../reconcile/back-off.ts'
 import type { StoreLog } from '../store.ts'
 import {
   type Key,
+  keyName,
   type Rejection,
   type Resources,
   StaleObject,
@@ -193,7 +194,7 @@ export class KubernetesStore implements Store {
     // Before the Host the controller makes its agent's Lease.
     if (key.kind === 'Host') this.#lease.hurry()
     const rejection = this.rejection(key)
-    if (rejection) this.#log.warn({ key: objectPath(key), ...rejection }, 'manifest not accepted')
+    if (rejection) this.#log.warn({ key: keyName(key), ...rejection }, 'manifest not accepted')
     this.#wake(key)
   }
 
