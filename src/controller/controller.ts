@@ -5,7 +5,7 @@ import { Runner } from '../reconcile/runner.ts'
 import type { ApiClient } from '../store/kubernetes/api-client.ts'
 import { ClusterStore } from '../store/kubernetes/cluster-store.ts'
 import { Leadership, type LeadershipTiming } from '../store/kubernetes/leadership.ts'
-import type { Key } from '../store/store.ts'
+import { type Key, keyName } from '../store/store.ts'
 import { createContext } from './context.ts'
 import type { ControllerHooks } from './metrics.ts'
 import type { Observation } from './observation.ts'
@@ -75,7 +75,7 @@ async function run(options: ControllerOptions, log: Logger, observation?: Observ
     // Perhaps no agent reached the API server either.
     if (wasCutOff) store.agents.lookAnew()
     const running = new Runner<Key>({
-      nameOf: ({ kind, namespace, name }) => [kind, namespace, name].filter(Boolean).join('/'),
+      nameOf: keyName,
       reconcile: (key, pass) => reconcile[key.kind](key as never, pass),
       log,
       concurrency: CONCURRENCY,

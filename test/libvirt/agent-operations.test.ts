@@ -67,6 +67,9 @@ it('metrics are those of Prometheus: refusals by reason, pools, passes, plans, c
   expect(sampleOf(families, 'patchbay_libvirt_connected')).toBe(1)
   expect(sampleOf(families, 'patchbay_libvirt_events_total', { kind: 'domain' })).toBeGreaterThan(0)
   expect(sampleOf(families, 'patchbay_queue_failing_keys')).toBe(0)
+  // A thousand hosts have a thousand times as many.
+  const series = [...families.values()].flatMap(({ samples }) => samples)
+  expect(series.length).toBeLessThan(200)
   expect(sampleOf(families, 'process_resident_memory_bytes')).toBeGreaterThan(50 * 2 ** 20)
 })
 
