@@ -51,6 +51,8 @@ const ready: Column[] = [
   { name: 'Ready', type: 'string', jsonPath: condition('Ready', 'status') },
   { name: 'Reason', type: 'string', jsonPath: condition('Ready', 'reason') },
 ]
+/** The first of these that an object has: the union of a JSONPath, of which the API server shows the first value. */
+const firstOf = (...fields: string[]) => `..[${fields.map((field) => `'${field}'`).join(',')}]`
 const age: Column = { name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp' }
 
 export const kinds: Record<Kind, KindDefinition> = {
@@ -65,7 +67,7 @@ export const kinds: Record<Kind, KindDefinition> = {
     status: networkStatus,
     check: (spec: Network['spec']) => checkNetwork(spec),
     columns: [
-      { name: 'Network', type: 'string', jsonPath: '.spec.networkName' },
+      { name: 'Network', type: 'string', jsonPath: firstOf('spec.networkName', 'metadata.name') },
       { name: 'Mode', type: 'string', jsonPath: '.spec.forward.mode' },
       { name: 'Bridge', type: 'string', jsonPath: '.spec.bridge.name' },
       { name: 'Hosts', type: 'integer', jsonPath: '.status.hosts.selected' },
@@ -86,7 +88,7 @@ export const kinds: Record<Kind, KindDefinition> = {
     status: portGroupStatus,
     columns: [
       { name: 'Network', type: 'string', jsonPath: '.spec.networkName' },
-      { name: 'Group', type: 'string', jsonPath: '.spec.groupName' },
+      { name: 'Group', type: 'string', jsonPath: firstOf('spec.groupName', 'metadata.name') },
       { name: 'Default', type: 'boolean', jsonPath: '.spec.default' },
       ...ready,
       age,
@@ -102,7 +104,7 @@ export const kinds: Record<Kind, KindDefinition> = {
     spec: guestInterfaceSpec,
     status: guestInterfaceStatus,
     columns: [
-      { name: 'Guest', type: 'string', jsonPath: '.spec.guest.name' },
+      { name: 'Guest', type: 'string', jsonPath: ".spec.guest['name','uuid']" },
       { name: 'Host', type: 'string', jsonPath: '.status.hostName' },
       { name: 'Network', type: 'string', jsonPath: '.spec.source.network.name' },
       { name: 'Port', type: 'string', jsonPath: '.status.port.name' },
