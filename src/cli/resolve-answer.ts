@@ -76,7 +76,7 @@ export function resolveAnswer(objects: readonly AnyResource[], host: HostIdentit
   }
 }
 
-function pinnedElsewhere({ spec }: GuestInterface, host: HostIdentity): Refusal | undefined {
+export function pinnedElsewhere({ spec }: GuestInterface, host: HostIdentity): Refusal | undefined {
   if (spec.hostName === undefined || spec.hostName === host.name) return undefined
   return {
     reason: 'PinnedElsewhere',

@@ -53,6 +53,11 @@ export class BootedGuest {
     return guest
   }
 
+  /** The same guest once it has migrated to that host, whose console begins then. */
+  onHost(host: LabHost): BootedGuest {
+    return new BootedGuest(host, this.name)
+  }
+
   /** Everything the guest has written to its console so far. */
   async console(): Promise<string> {
     return readFile(this.#console, 'utf8')

@@ -60,11 +60,13 @@ describe('the worked example', () => {
         portGroup: 'sales',
         effective: {
           mac: '52:54:00:a8:89:07',
+          model: 'virtio',
           link: { state: 'up' },
           virtualPort: { type: 'openvswitch', interfaceID: id, profileID: 'sales' },
         },
         sources: {
           mac: 'generated',
+          model: 'interface',
           link: 'interface',
           'virtualPort.type': 'network',
           'virtualPort.interfaceID': 'interface',
@@ -77,6 +79,7 @@ describe('the worked example', () => {
   <virtualport type='openvswitch'>
     <parameters interfaceid='${id}' profileid='sales'/>
   </virtualport>
+  <model type='virtio'/>
   <link state='up'/>
   <alias name='ua-patchbay-default_vm1-data'/>
 </interface>`,
@@ -105,6 +108,7 @@ describe('the worked example', () => {
   <virtualport type='802.1Qbg'>
     <parameters managerid='55' typeid='1193047' typeidversion='2' instanceid='${id}'/>
   </virtualport>
+  <model type='virtio'/>
   <link state='up'/>
   <alias name='ua-patchbay-default_vm1-data'/>
 </interface>`)
@@ -345,5 +349,77 @@ describe('bad input exits with 1, and says where and why', () => {
     expect(error).toMatch(message)
     expect(out).toBe('')
     expect(code).toBe(1)
+  })
+})
+
+describe('--guest-xml', () => {
+  const uuid = '3b0f5a2e-6c1d-4f7a-9e58-2d4c6b8a1f03'
+  /** As libvirt prints a definition for a migration, shortened. */
+  const guest = (interfaces: string) => `<domain type='kvm'>
+  <name>vm1</name>
+  <uuid>${uuid}</uuid>
+  <metadata>
+    <note xmlns='https://example.org/'>${nicOnAbc}</note>
+  </metadata>
+  <devices>
+    ${interfaces}
+    <memballoon model='none'/>
+  </devices>
+</domain>
+`
+  const nicOnAbc = `<interface type='bridge'>
+      <mac address='52:54:00:08:31:51'/>
+      <source bridge='ovsbr0'/>
+      <virtualport type='openvswitch'>
+        <parameters interfaceid='${id}' profileid='sales'/>
+      </virtualport>
+      <model type='virtio'/>
+      <link state='up'/>
+      <alias name='ua-patchbay-default_vm1-data'/>
+      <address type='pci' domain='0x0000' bus='0x03' slot='0x00' function='0x0'/>
+    </interface>`
+  const others = `<interface type='bridge'>
+      <mac address='52:54:00:00:00:07'/>
+      <source bridge='br0'/>
+    </interface>`
+  const ask = (text: string, ...args: string[]) => {
+    const path = join(root, `guest-${files++}.xml`)
+    fs.writeFileSync(path, text)
+    return patchbay('resolve', '-f', workedExample, '--guest-xml', path, ...args)
+  }
+
+  test('is the guest as it is to be on the other host, by its UUID, and all that it sees of an interface as it was', () => {
+    const { code, out, error } = ask(guest(`${others}\n    ${nicOnAbc}`), '--host', 'def')
+    expect(error).toBe('')
+    expect(code).toBe(0)
+    const nicOnDef = `<interface type='direct'>
+  <mac address='52:54:00:08:31:51'/>
+  <source dev='eth2' mode='vepa'/>
+  <virtualport type='802.1Qbg'>
+    <parameters managerid='55' typeid='1193047' typeidversion='2' instanceid='${id}'/>
+  </virtualport>
+  <model type='virtio'/>
+  <link state='up'/>
+  <alias name='ua-patchbay-default_vm1-data'/>
+  <address type='pci' domain='0x0000' bus='0x03' slot='0x00' function='0x0'/>
+</interface>`
+    expect(out).toBe(guest(`${others}\n    ${nicOnDef}`))
+  })
+
+  test('what cannot be on that host, or is in no manifest, is told, and nothing is printed', () => {
+    const unknown = nicOnAbc.replace('vm1-data', 'vm1-lost')
+    const { code, out, error } = ask(guest(nicOnAbc + unknown), '--host', 'xyz')
+    expect(code).toBe(1)
+    expect(out).toBe('')
+    expect(error).toContain(
+      'default/vm1-data: NetworkNotFound: source.network.name: no Network testA for host xyz',
+    )
+    expect(error).toContain('default/vm1-lost: the guest has this interface')
+  })
+
+  test('a text that is no guest, standard input for two, and a format beside it', () => {
+    expect(ask('<network/>', '--host', 'def')).toMatchObject({ code: 1, out: '' })
+    expect(patchbay('resolve', '-f', '-', '--host', 'def', '--guest-xml', '-').error).toContain('read once')
+    expect(ask(guest(''), '--host', 'def', '-o', 'json').error).toContain("'--guest-xml <file>'")
   })
 })
