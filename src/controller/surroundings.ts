@@ -1,4 +1,5 @@
 /** What the binding of an interface is decided upon, looked up in what is known of the cluster. */
+import type { GuestGrant } from '../api/guest-grant.ts'
 import type { GuestInterface } from '../api/guest-interface.ts'
 import type { Host } from '../api/host.ts'
 import type { Surroundings } from '../core/binding/decide.ts'
@@ -10,10 +11,11 @@ import type { ControllerContext } from './context.ts'
 export function surroundingsOf(resource: GuestInterface, context: ControllerContext): Surroundings {
   const { store } = context
   const wanted = resource.spec.source.network?.name
+  const sightings = sightingsOf(resource, context)
   return {
-    sightings: sightingsOf(resource, context),
+    sightings,
     hosts: knownHosts(context),
-    grants: store.list('GuestGrant'),
+    grants: grantsOf(sightings, context),
     networks: store.list('Network').filter((network) => networkNameOf(network) === wanted),
     namespaceLabels: store.get('Namespace', namespaceOf(resource))?.metadata.labels ?? {},
   }
@@ -31,6 +33,19 @@ function sightingsOf({ spec, status }: GuestInterface, { store }: ControllerCont
       .filter((guest) => guest.name === name || uuids.includes(guest.uuid.toLowerCase()))
       .map((guest) => ({ ...guest, uuid: guest.uuid.toLowerCase(), hostName: metadata.name })),
   )
+}
+
+/** All that can name one of these guests. */
+function grantsOf(guests: readonly Sighting[], { store }: ControllerContext): GuestGrant[] {
+  const names = new Set(guests.map(({ name }) => name))
+  const uuids = new Set(guests.map(({ uuid }) => uuid))
+  return [
+    ...new Set([
+      ...store.having('GuestGrant', 'byPrefix', 'true'),
+      ...[...names].flatMap((name) => store.having('GuestGrant', 'guestName', name)),
+      ...[...uuids].flatMap((uuid) => store.having('GuestGrant', 'guestUUID', uuid)),
+    ]),
+  ]
 }
 
 /** A Host that somebody deleted comes again as long as its Node is there. */

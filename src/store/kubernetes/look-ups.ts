@@ -1,4 +1,5 @@
 /** By what the controller looks objects up, so that no pass goes over all of them. */
+import type { GuestGrant } from '../../api/guest-grant.ts'
 import type { GuestInterface } from '../../api/guest-interface.ts'
 import type { Host } from '../../api/host.ts'
 import type { ClusterKind, ClusterResources } from './cluster-kinds.ts'
@@ -12,6 +13,8 @@ export interface LookUps {
   GuestInterface: 'guestName' | 'guestUUID' | 'hostName' | 'network' | 'mac' | 'namespace'
   /** Guests that are defined or run there. */
   Host: 'guestName' | 'guestUUID'
+  /** Guests that it grants; `byPrefix`: under `true` those that grant any by the beginning of its name. */
+  GuestGrant: 'guestName' | 'guestUUID' | 'byPrefix'
 }
 
 export const indexes: { [K in ClusterKind]: Indexes<ClusterResources[K]> } = {
@@ -34,7 +37,11 @@ export const indexes: { [K in ClusterKind]: Indexes<ClusterResources[K]> } = {
   },
   Network: {},
   PortGroup: {},
-  GuestGrant: {},
+  GuestGrant: {
+    guestName: ({ spec }: GuestGrant) => spec.guests.map(({ name }) => name),
+    guestUUID: ({ spec }) => spec.guests.map(({ uuid }) => uuid?.toLowerCase()),
+    byPrefix: ({ spec }) => (spec.guests.some(({ namePrefix }) => namePrefix !== undefined) ? ['true'] : []),
+  },
   Node: {},
   Namespace: {},
   Lease: {},
