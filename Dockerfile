@@ -1,5 +1,5 @@
 # Patchbay's image: compiled JavaScript, the pinned Node and the tools that an agent calls on its host. No shell, no package
-# manager. What each part weighs, and why it is made so: docs/decisions/0014-image.md.
+# manager. What each part weighs, and why it is made so: docs/decisions/0015-image.md.
 #
 #   docker build -t patchbay .
 #
@@ -18,18 +18,20 @@ COPY tsconfig.json tsconfig.build.json ./
 COPY src src
 RUN npm run build && chmod 755 dist/cli/main.js
 
-# Without what nothing of ours loads: client-node's models of all of Kubernetes (docs/decisions/0011-kubernetes-api.md), types and
-# source maps. The pinned Node goes by the next stage.
+# Without what nothing of ours loads: client-node's models of all of Kubernetes (docs/decisions/0011-kubernetes-api.md), what its
+# dependencies have for the runtime Bare, types and source maps. The pinned Node goes by the next stage.
 FROM packages AS pruned
 RUN cp -L node_modules/.bin/node /node && \
     npm prune --omit=dev --ignore-scripts && \
-    rm -rf node_modules/.bin node_modules/node-linux-* node_modules/@types node_modules/@kubernetes/client-node/dist/gen && \
+    rm -rf node_modules/.bin node_modules/node-linux-* node_modules/@types node_modules/bare-* \
+      node_modules/@kubernetes/client-node/dist/gen && \
     find node_modules -name '*.map' -delete -o -name '*.d.ts' -delete -o -name '*.d.cts' -delete -o -name '*.d.mts' -delete
 
 # ovs-vsctl is taken out of its package, which would bring Python and a service along.
 FROM ${BASE} AS tools
 RUN apt-get update && \
-    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends binutils iproute2 iptables libunbound8 libxdp1 libnuma1 libssl3 && \
+    DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends binutils iproute2 iptables \
+      libnuma1 libssl3 libunbound8 libxdp1 && \
     cd /tmp && apt-get download -o APT::Sandbox::User=root openvswitch-switch && \
     dpkg-deb --fsys-tarfile openvswitch-switch_*.deb | tar -C / -x ./usr/bin/ovs-vsctl
 COPY --from=pruned /node /usr/bin/node

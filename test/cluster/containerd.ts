@@ -1,6 +1,6 @@
 /** containerd on a lab host, which makes it a Node: pods get the host's network and file system where they ask for them. */
 
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs'
 import { readdir, readFile, rmdir, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
@@ -40,7 +40,8 @@ export class Containerd {
     mkdirSync(plugins, { recursive: true })
     await writeFile(path.join(plugins, 'pods.conflist'), JSON.stringify(network(at('addresses'))))
     await writeFile(config, configuration(directory, plugins, pauseImage))
-    const group = `patchbay-lab-${process.pid}-${host.name}`
+    await removeForgottenGroups()
+    const group = `${groupPrefix}${process.pid}-${host.name}`
     const script = path.join(import.meta.dirname, 'node-space')
     const log = openSync(at('containerd.log'), 'a')
     const { pid, child } = await host.spawn('bash', [script, group, 'containerd', '--config', config], {
@@ -81,9 +82,25 @@ export class Containerd {
 
   /** Once the host is gone: nothing runs in the control groups any more. */
   async removeGroups(): Promise<void> {
-    const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' '))
-    for (const [, mount, kind] of mounts) {
-      if (kind === 'cgroup' || kind === 'cgroup2') await removeGroup(path.join(mount!, this.#group))
+    for (const hierarchy of await hierarchies()) await removeGroup(path.join(hierarchy, this.#group))
+  }
+}
+
+/** The pid of the test follows. */
+const groupPrefix = 'patchbay-lab-'
+
+/** Where the machine shows its control groups. */
+async function hierarchies(): Promise<string[]> {
+  const mounts = (await readFile('/proc/self/mounts', 'utf8')).split('\n').map((line) => line.split(' '))
+  return mounts.flatMap(([, mount, kind]) => (kind === 'cgroup' || kind === 'cgroup2' ? mount! : []))
+}
+
+/** Those of tests that were killed. */
+async function removeForgottenGroups(): Promise<void> {
+  for (const hierarchy of await hierarchies()) {
+    for (const name of await readdir(hierarchy)) {
+      const owner = name.startsWith(groupPrefix) && Number.parseInt(name.slice(groupPrefix.length), 10)
+      if (owner && !existsSync(`/proc/${owner}`)) await removeGroup(path.join(hierarchy, name))
     }
   }
 }

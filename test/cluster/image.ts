@@ -20,10 +20,11 @@ export interface Images {
 const checkout = path.join(import.meta.dirname, '../..')
 
 /**
- * Builds what has changed since it was built last: everything takes two minutes, the sources alone some seconds. `directory`: where
+ * Builds what has changed since it was built last: everything takes a minute and a half, the sources alone a third of it. `directory`: where
  * the archives go.
  */
 export async function buildImages(directory: string): Promise<Images> {
+  await removeOld()
   const base = await importBase()
   const [patchbay, pause] = [await buildPatchbay(base), await buildPause()]
   const images = []
@@ -43,7 +44,7 @@ async function buildPatchbay(base: string): Promise<string> {
     const { settings, mounts } = await npmAccess()
     await writeFile(npmrc, settings)
     const secret = ['--secret', `id=npmrc,src=${npmrc}`]
-    const options = ['--quiet', '--layers', '--build-arg', `BASE=${base}`, ...secret, ...mounts]
+    const options = ['--layers', '--jobs=2', '--build-arg', `BASE=${base}`, ...secret, ...mounts]
     await buildah('bud', ...options, '--tag', name, checkout)
   } finally {
     await rm(work, { recursive: true })
@@ -71,11 +72,17 @@ async function buildPause(): Promise<string> {
     await copyFile('/bin/busybox', path.join(work, 'busybox'))
     const lines = ['FROM scratch', 'COPY busybox /', 'ENTRYPOINT ["/busybox", "sleep", "999999999"]']
     await writeFile(path.join(work, 'Dockerfile'), `${lines.join('\n')}\n`)
-    await buildah('bud', '--quiet', '--layers', '--tag', name, work)
+    await buildah('bud', '--layers', '--tag', name, work)
   } finally {
     await rm(work, { recursive: true })
   }
   return name
+}
+
+/** What was built more than two weeks ago, or on something that old: disks fill up, and Debian's packages have moved on. */
+async function removeOld(): Promise<void> {
+  const old = await buildah('images', '--all', '--quiet', '--filter', 'until=336h')
+  if (old !== '') await buildah('rmi', '--force', ...new Set(old.split('\n')))
 }
 
 /** What setup/image-base.sh made, as an image. */
