@@ -36,6 +36,10 @@ export const reasons = {
     'An earlier condition stands in the way; this one was not looked at.',
     'Look at the first condition that is not True: `Ready` has its reason. Where `Ready` itself says this, nothing has been looked at yet, or the controller gives a reason that this older agent does not know: its message says what to do.',
   ),
+  HostGone: waits(
+    'The host that the interface is bound to is gone with its Node, and its guest is on no other host; what it had there is recorded still.',
+    'Define the guest on another host, and the interface follows; where the host comes back with a Node of its name, it goes on there. Delete the interface if neither is to be: nothing holds it.',
+  ),
   Binding: waits(
     'The interface is bound to a host, whose agent has not looked at it yet.',
     'Takes a second. If it stays, the agent of that host is not at work: `kubectl get pbhost HOST`, then its pod.',

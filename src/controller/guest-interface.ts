@@ -77,9 +77,6 @@ async function report(
       store.tell(resource, { type: 'Warning', reason: is.reason, note: is.message })
     }
   }
-  // What agents said of a host that is gone for good nobody else takes back.
-  const { hostName, port } = resource.status ?? {}
-  if (decision.hostName === undefined && (hostName ?? port) !== undefined) await store.clearAgentsStatus(key)
 }
 
 function conditionOf(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {

@@ -37,6 +37,12 @@ async function sweep(name: string): Promise<void> {
   }, undefined)
 }
 
+/** Deletes Networks that no host has, and waits until they are gone. */
+async function removed(...names: string[]): Promise<void> {
+  for (const name of names) await lab.delete('Network', name)
+  for (const name of names) await lab.eventually(() => lab.get('Network', name), undefined)
+}
+
 function grant(spec: Partial<GuestGrantSpec>): AnyResource {
   return {
     apiVersion: 'patchbay.dev/v1alpha1',
@@ -114,16 +120,23 @@ describe('an interface whose guest is on one host', () => {
     await lab.becomes('nic', 'gone')
   })
 
-  it('is bound anew when its host is gone for good, and waits where its guest is nowhere', async () => {
+  it('waits when its host is gone with its Node, goes on when that is back, and is bound anew where its guest is', async () => {
     await lab.join('ghi')
     await lab.tells('ghi', [vm1()])
     await lab.apply(nic())
     await lab.becomes('nic', 'ghi Unknown Binding')
     await lab.plugs('ghi', 'nic')
     await lab.leave('ghi')
-    await lab.becomes('nic', '- False GuestNotFound')
-    await lab.eventually(async () => (await lab.interface('nic')).status?.port, undefined)
-    expect((await lab.interface('nic')).status?.guestUUID).toBeUndefined()
+    const waiting = await lab.becomes('nic', 'ghi Unknown HostGone')
+    expect(waiting?.status?.port?.hostName).toBe('ghi')
+    // As a kubelet does it that registers anew.
+    await lab.join('ghi')
+    await lab.tells('ghi', [vm1()])
+    await lab.plugs('ghi', 'nic')
+    await lab.becomes('nic', 'ghi True InSync')
+
+    await lab.leave('ghi')
+    await lab.becomes('nic', 'ghi Unknown HostGone')
     await lab.tells('def', [vm1({ running: false })])
     await lab.becomes('nic', 'def Unknown Binding')
   })
@@ -199,7 +212,7 @@ describe('an interface that cannot be bound', () => {
     )
     await lab.apply(nic())
     await lab.becomes('nic', '- False NamespaceNotAllowed')
-    await lab.delete('Network', 'lan')
+    await removed('lan')
     await lab.becomes('nic', 'abc Unknown Binding')
   })
 })
@@ -351,8 +364,7 @@ describe('a Network', () => {
     await lab.apply(network('lan2', { networkName: 'lan', hostSelector: { matchLabels: { rack: 'none' } } }))
     await lab.eventually(() => lab.ready('Network', 'lan2'), 'True NoHostSelected')
     await lab.eventually(() => lab.ready('Network', 'lan'), 'Unknown HostsPending')
-    await lab.delete('Network', 'lan')
-    await lab.delete('Network', 'lan2')
+    await removed('lan', 'lan2')
   })
 
   it('has port groups of which the manifests say one thing each', async () => {
@@ -370,7 +382,7 @@ describe('a Network', () => {
     await lab.delete('PortGroup', 'shop')
     await lab.eventually(() => lab.ready('PortGroup', 'sales'), 'True Accepted')
     for (const name of ['sales', 'reserved']) await lab.delete('PortGroup', name)
-    await lab.delete('Network', 'lan')
+    await removed('lan')
   })
 })
 

@@ -40,26 +40,30 @@ export function decide(resource: GuestInterface, surroundings: Surroundings): De
 
 interface Home {
   host: KnownHost
+  /** Host and Node are no longer there: nobody is waited for. */
+  gone: boolean
   guestUUID: string
   nextHostName?: string
   /** Its agent has nothing of the interface, or has said so. */
   free: boolean
 }
 
-/** undefined when it is bound to no host, or to one that is gone for good. */
+/** undefined when it is bound to no host. */
 function homeOf({ status }: GuestInterface, { hosts }: Surroundings): Home | undefined {
-  const host = hosts.get(status?.hostName ?? '')
-  if (!host || !status?.guestUUID) return undefined
+  const { hostName, guestUUID } = status ?? {}
+  if (hostName === undefined || guestUUID === undefined) return undefined
+  const host = hosts.get(hostName)
   return {
-    host,
-    guestUUID: status.guestUUID.toLowerCase(),
-    ...(status.nextHostName !== undefined && { nextHostName: status.nextHostName }),
-    free: status.port === undefined || status.port.hostName !== host.name,
+    host: host ?? { name: hostName, labels: {}, silent: true, looked: false },
+    gone: host === undefined,
+    guestUUID: guestUUID.toLowerCase(),
+    ...(status?.nextHostName !== undefined && { nextHostName: status.nextHostName }),
+    free: status?.port === undefined || status.port.hostName !== hostName,
   }
 }
 
 function letGo({ status }: GuestInterface, home: Home | undefined): Decision {
-  const finalizer = home !== undefined && status?.port !== undefined
+  const finalizer = home !== undefined && !home.gone && status?.port !== undefined
   if (!home) return { finalizer }
   return { finalizer, ...as(home), ...(finalizer && home.host.silent && { held: waitsFor(home.host) }) }
 }
@@ -73,6 +77,7 @@ function bind(resource: GuestInterface, surroundings: Surroundings): Decision {
 
 function keep(resource: GuestInterface, home: Home, surroundings: Surroundings): Decision {
   const place = findPlace(resource, home, surroundings)
+  if (home.gone) return goOn(resource, home, place, surroundings)
   if ('reason' in place) {
     // A guest that is nowhere may turn up again, and its agent says that it isn't here.
     const isNowhere = place.reason === 'GuestNotFound' && isAtHome(resource.spec.hostName, home)
@@ -85,6 +90,30 @@ function keep(resource: GuestInterface, home: Home, surroundings: Surroundings):
   const refusal = obstacleAt(place, resource, surroundings)
   if (refusal) return stay(home, refusal)
   return boundTo(place, `Bound to the guest ${place.name} that has taken the other one's place`)
+}
+
+/**
+ * Its host is gone for good, as far as anybody can tell. It is bound anew where its guest is now. Until that is anywhere it stays bound: a Node that is made again, as
+ * by a kubelet that registers anew, has its guests with what is plugged into them.
+ */
+function goOn(
+  resource: GuestInterface,
+  home: Home,
+  place: Sighting | Refusal,
+  surroundings: Surroundings,
+): Decision {
+  const refusal = 'reason' in place ? place : obstacleAt(place, resource, surroundings)
+  if (!refusal)
+    return boundTo(
+      place as Sighting,
+      `Host ${home.host.name} is gone; bound to host ${(place as Sighting).hostName}`,
+    )
+  const bound: Check = {
+    status: 'Unknown',
+    reason: 'HostGone',
+    message: `Host ${home.host.name} is gone with its Node, and the guest is nowhere else that the interface could go on: ${refusal.message}`,
+  }
+  return { ...stay(home), bound }
 }
 
 function isAtHome(pin: string | undefined, { host }: Home): boolean {

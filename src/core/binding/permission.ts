@@ -39,7 +39,7 @@ export function notBindable(
   rules: Rules,
 ): Refusal | undefined {
   return (
-    invalid(resource) ?? withdrawn(resource, guest, host, rules) ?? namespaceNotAllowed(resource, host, rules)
+    withdrawn(resource, guest, host, rules) ?? namespaceNotAllowed(resource, host, rules) ?? invalid(resource)
   )
 }
 

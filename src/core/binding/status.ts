@@ -37,9 +37,11 @@ export function controllersStatus(
   }
 }
 
-/** What was said when it was bound stands until its agent says otherwise: left out, it would be gone. */
+/** What was said when it was bound, or its host gone, stands until its agent says otherwise: left out, it would be gone. */
 function unanswered(previous: readonly Condition[]): Condition[] {
   return previous.filter(
-    ({ type, reason }) => reason === 'Binding' && ['Bound', 'Ready', 'Reconciling', 'Stalled'].includes(type),
+    ({ type, reason }) =>
+      (reason === 'Binding' || reason === 'HostGone') &&
+      ['Bound', 'Ready', 'Reconciling', 'Stalled'].includes(type),
   )
 }

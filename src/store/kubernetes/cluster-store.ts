@@ -30,7 +30,6 @@ import { indexes, type LookUps } from './look-ups.ts'
 import { isApplied } from './managed-fields.ts'
 import { type Received, Reflector, type ReflectorTiming } from './reflector.ts'
 import { refusalOf } from './refusal.ts'
-import { agentsManager } from './status-fields.ts'
 
 /** On what it holds back until the port is free. */
 export const finalizer = 'patchbay.dev/port'
@@ -134,21 +133,6 @@ export class ClusterStore {
     this.#written(key.kind, written)
     const told = transition(conditionsIn(before), conditionsIn(status))
     if (told) this.tell(object, told)
-  }
-
-  /** Takes back all that agents said of an interface whose host is gone for good. Rejects with StaleObject on a conflict. */
-  async clearAgentsStatus(key: Key & { kind: 'GuestInterface' }): Promise<void> {
-    const { uid, resourceVersion } = this.#there(key).object.metadata
-    const { client, term } = this.#options
-    const written = await applyStatus(client, {
-      key,
-      uid,
-      fieldManager: agentsManager,
-      status: {},
-      ...(resourceVersion !== undefined && { resourceVersion }),
-      signal: term(),
-    })
-    this.#written(key.kind, written)
   }
 
   /** Puts our finalizer on an object or takes it off, and leaves those of others. Rejects with StaleObject on a conflict. */

@@ -132,18 +132,6 @@ describe('an interface that is bound to no host', () => {
       cluster([runs('abc')]),
       '- InvalidManifest free',
     ],
-    [
-      'its host is gone, and the guest is nowhere',
-      bound({}),
-      cluster([], { gone: ['abc'] }),
-      '- GuestNotFound free',
-    ],
-    [
-      'its host is gone, and the guest is elsewhere',
-      bound({}),
-      cluster([isOff('def')], { gone: ['abc'] }),
-      'def Binding',
-    ],
     ['it is deleted', going(unbound()), cluster([runs('abc')]), '- free'],
   ])('%s', (_, resource, surroundings, expected) => {
     expect(text(decide(resource, surroundings))).toBe(expected)
@@ -311,6 +299,33 @@ describe('an interface that is bound to host abc', () => {
   })
 })
 
+describe('an interface that is bound to host abc, which is gone for good', () => {
+  const gone = { gone: ['abc'] }
+
+  it.each<[string, ReturnType<typeof bound>, Surroundings, string]>([
+    ['the guest is nowhere: the host may come again', bound(), cluster([], gone), 'abc HostGone'],
+    ['the guest is elsewhere', bound(), cluster([isOff('def')], gone), 'def Binding'],
+    [
+      'another guest of its name is elsewhere',
+      bound(),
+      cluster([isOff('def', { uuid: two })], gone),
+      'def Binding',
+    ],
+    ['the guest is on two others', bound(), cluster([isOff('def'), isOff('ghi')], gone), 'abc HostGone'],
+    [
+      'elsewhere it is not granted',
+      bound(),
+      cluster([isOff('def')], { ...gone, grants: [] }),
+      'abc HostGone',
+    ],
+    ['it is pinned there', bound({}, { hostName: 'abc' }), cluster([isOff('def')], gone), 'abc HostGone'],
+    ['it was about to move', bound({ nextHostName: 'def' }), cluster([], gone), 'abc HostGone'],
+    ['it is deleted', going(bound()), cluster([], gone), 'abc free'],
+  ])('%s', (_, resource, surroundings, expected) => {
+    expect(text(decide(resource, surroundings))).toBe(expected)
+  })
+})
+
 describe('an interface that moves from host abc to host def', () => {
   const moving = (port: boolean | string) => bound({ nextHostName: 'def', port })
 
@@ -356,7 +371,7 @@ describe('an interface that is deleted', () => {
     ['its port is held', going(bound()), cluster([runs('abc')]), 'abc'],
     ['its port is let go', going(bound({ port: false })), cluster([runs('abc')]), 'abc free'],
     ['its agent is silent', going(bound()), cluster([runs('abc')], { silent: ['abc'] }), 'abc !AgentSilent'],
-    ['its host is gone for good', going(bound()), cluster([], { gone: ['abc'] }), '- free'],
+    ['its host is gone for good', going(bound()), cluster([], { gone: ['abc'] }), 'abc free'],
     ['the guest is elsewhere by now', going(bound()), cluster([runs('def')]), 'abc'],
     ['the grant is withdrawn', going(bound()), cluster([runs('abc')], { grants: [] }), 'abc'],
   ])('%s', (_, resource, surroundings, expected) => {

@@ -61,6 +61,13 @@ it('keeps what it said when it was bound until an agent has said something', () 
   ])
 })
 
+it('keeps what it said of a host that was gone and is back, until its agent has said something', () => {
+  const gone: Check = { status: 'Unknown', reason: 'HostGone', message: '' }
+  const back = withConditions(bound(), [condition('Ready', gone), condition('Synced', binding)])
+  const status = controllersStatus(back, { finalizer: true, hostName: 'abc', guestUUID: one }, undefined, now)
+  expect(text(status)).toEqual(['Ready Unknown HostGone false'])
+})
+
 it.each<[string, GuestInterface, GuestInterface[], string | undefined]>([
   ['none has it', nic('a', '52:54:00:00:00:01'), [nic('b', '52:54:00:00:00:02')], undefined],
   ['itself alone', nic('a', '52:54:00:00:00:01'), [nic('a', '52:54:00:00:00:01')], undefined],
