@@ -54,7 +54,7 @@ export const reasons = {
   ),
   AgentSilent: waits(
     'The agent of the host has not been heard of for a while; what it last did stands.',
-    'Guests there keep their interfaces. See why: `kubectl get node HOST`, `kubectl -n patchbay-system get pods -o wide`, the log of the pod there. A host that never comes back: `kubectl delete node HOST` frees all that it held; do this only when its guests are really off, since their devices may be given out elsewhere.',
+    'Guests there keep their interfaces. See why: `kubectl get node HOST`, `kubectl -n patchbay-system get pods -o wide`, the log of the pod there. A host that never comes back: `kubectl delete node HOST`, and nobody waits for it any more. Do this only when its guests are really off: they may be defined elsewhere next.',
   ),
   PinnedElsewhere: waits(
     'spec.hostName names another host; nothing of the interface is kept on this one.',
