@@ -110,7 +110,7 @@ export class Cluster {
     )
     const bound = ['--bound-object-kind=Pod', `--bound-object-name=${pod}`]
     const token = await this.kubectl('create', 'token', serviceAccount, `--namespace=${namespace}`, ...bound)
-    return this.#access(path.join(this.#directory.path, `host-${name}.kubeconfig`), token)
+    return this.#access(path.join(this.#directory.path, `${pod}.kubeconfig`), token)
   }
 
   /** The access that the kubelet of this Node has. */
