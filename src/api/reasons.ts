@@ -94,7 +94,7 @@ export const reasons = {
   ),
   LibvirtUnavailable: waits(
     'libvirt does not answer; what it last did stands.',
-    'On the host: `systemctl status libvirtd virtqemud virtnetworkd`, `virsh -c qemu:///system list`. In a cluster, whether the pod sees the socket: its log says `not connected to libvirt` and why. Guests run on; all is caught up with when libvirt is back.',
+    'On the host: `systemctl status libvirtd virtqemud virtnetworkd`, `virsh -c qemu:///system list`. In a cluster, what its pod says at [/readyz](../troubleshooting.md#an-agents-pod-is-not-ready). Guests run on; all is caught up with when libvirt is back.',
   ),
   ApplyFailed: waits(
     'A step failed; what had been applied is read back and the step is tried again.',
