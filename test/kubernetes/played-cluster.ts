@@ -9,7 +9,7 @@ import type { GuestInterface, GuestInterfaceStatus } from '../../src/api/guest-i
 import type { HostStatus } from '../../src/api/host.ts'
 import { type AnyResource, kinds } from '../../src/api/kinds.ts'
 import { apiVersion, type Kind } from '../../src/api/resource.ts'
-import type { Check } from '../../src/core/interface-status.ts'
+import { type Check, readiness } from '../../src/core/interface-status.ts'
 import type { ApiClient } from '../../src/store/kubernetes/api-client.ts'
 import { isNotFound } from '../../src/store/kubernetes/api-error.ts'
 import { openClient } from '../../src/store/kubernetes/open.ts'
@@ -125,7 +125,7 @@ export class PlayedCluster {
 
   /** All that the agent of a host says of an interface. */
   async says(hostName: string, name: string, status: GuestInterfaceStatus, ready: Check): Promise<void> {
-    const conditions = [condition('Bound', ready), condition('Ready', ready)]
+    const conditions = [condition('Bound', ready), ...readiness(ready, 0, [], '2026-01-01T00:00:00Z')]
     await this.#asAgent(hostName, 'GuestInterface', name, { ...status, conditions })
   }
 
@@ -214,18 +214,18 @@ export class PlayedCluster {
       .map(({ type, reason }) => `${type} ${reason}`)
   }
 
-  /** How often anybody has asked the API server to write a resource, its status included, whether or not that changed it. */
-  async writes(resource: string): Promise<number> {
+  /** How often anybody has asked the API server to write a resource, as `APPLY status 200`, whether or not that changed it. */
+  async writes(resource: string): Promise<Record<string, number>> {
     const metrics = await this.cluster.kubectl('get', '--raw', '/metrics')
-    return metrics
-      .split('\n')
-      .filter(
-        (line) =>
-          line.startsWith('apiserver_request_total{') &&
-          line.includes(`resource="${resource}"`) &&
-          /verb="(APPLY|PATCH|PUT)"/.test(line),
-      )
-      .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0)
+    const counted: Record<string, number> = {}
+    for (const line of metrics.split('\n')) {
+      const labels = /^apiserver_request_total\{(.*)\} /.exec(line)?.[1] ?? ''
+      const of = (label: string) => new RegExp(`\\b${label}="([^"]*)"`).exec(labels)?.[1] ?? ''
+      if (of('resource') !== resource || !['APPLY', 'PATCH', 'PUT'].includes(of('verb'))) continue
+      const name = [of('verb'), of('subresource'), of('code')].filter(Boolean).join(' ')
+      counted[name] = (counted[name] ?? 0) + Number(line.split(' ').at(-1))
+    }
+    return counted
   }
 
   async #asAgent(
