@@ -17,10 +17,12 @@ interface Both<O> {
   after?: O
 }
 
-export class Wakes {
-  readonly #store: ClusterStore
+type Known = Pick<ClusterStore, 'get' | 'list' | 'having'>
 
-  constructor(store: ClusterStore) {
+export class Wakes {
+  readonly #store: Known
+
+  constructor(store: Known) {
     this.#store = store
   }
 
