@@ -73,7 +73,7 @@ async function report(
     const [was, is] = [resource.status?.conditions, status.conditions].map((conditions) =>
       conditionOf(conditions, type),
     )
-    if (is && was?.reason !== is.reason) {
+    if (is && was?.reason !== is.reason && !isSaidByAgent(is)) {
       store.tell(resource, { type: 'Warning', reason: is.reason, note: is.message })
     }
   }
@@ -81,4 +81,9 @@ async function report(
 
 function conditionOf(conditions: readonly Condition[] | undefined, type: string): Condition | undefined {
   return conditions?.find((each) => each.type === type)
+}
+
+/** Why it is held its agent says in Ready, and by an Event of its own; unless it is the agent that is waited for. */
+function isSaidByAgent({ type, reason }: Condition): boolean {
+  return type === heldCondition && reason !== 'AgentSilent'
 }

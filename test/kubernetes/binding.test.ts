@@ -236,7 +236,6 @@ describe('an interface that is bound', () => {
     await lab.apply(grant({ guests: [{ name: 'others' }] }))
     const found = await lab.becomes('nic', 'abc True InSync Held NotOwned')
     expect(found?.status?.port?.hostName).toBe('abc')
-    await lab.eventually(async () => (await lab.events('nic')).at(-1), 'Warning NotOwned')
     await lab.apply(grant({}))
     await lab.becomes('nic', 'abc True InSync')
     await lab.apply(grant({ guests: [{ name: 'others' }] }))

@@ -42,7 +42,7 @@ interface Home {
   host: KnownHost
   /** Host and Node are no longer there: nobody is waited for. */
   gone: boolean
-  guestUUID: string
+  guestUUID?: string
   nextHostName?: string
   /** Its agent has nothing of the interface, or has said so. */
   free: boolean
@@ -51,12 +51,12 @@ interface Home {
 /** undefined when it is bound to no host. */
 function homeOf({ status }: GuestInterface, { hosts }: Surroundings): Home | undefined {
   const { hostName, guestUUID } = status ?? {}
-  if (hostName === undefined || guestUUID === undefined) return undefined
+  if (hostName === undefined) return undefined
   const host = hosts.get(hostName)
   return {
     host: host ?? { name: hostName, labels: {}, silent: true, looked: false },
     gone: host === undefined,
-    guestUUID: guestUUID.toLowerCase(),
+    ...(guestUUID !== undefined && { guestUUID: guestUUID.toLowerCase() }),
     ...(status?.nextHostName !== undefined && { nextHostName: status.nextHostName }),
     free: status?.port === undefined || status.port.hostName !== hostName,
   }
@@ -152,7 +152,7 @@ function findPlace(
   return placeOf({
     guest: spec.guest,
     ...(spec.hostName !== undefined && { pin: spec.hostName }),
-    ...(home && { bound: { hostName: home.host.name, guestUUID: home.guestUUID } }),
+    ...(home && { bound: as(home) }),
     sightings,
     hosts,
     mayTouch: (sighting) => {
@@ -187,7 +187,11 @@ function boundTo({ hostName, uuid }: Sighting, message: string): Decision {
 }
 
 function as({ host, guestUUID, nextHostName }: Home) {
-  return { hostName: host.name, guestUUID, ...(nextHostName !== undefined && { nextHostName }) }
+  return {
+    hostName: host.name,
+    ...(guestUUID !== undefined && { guestUUID }),
+    ...(nextHostName !== undefined && { nextHostName }),
+  }
 }
 
 function no({ reason, message }: Refusal): Check {

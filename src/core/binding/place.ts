@@ -31,7 +31,7 @@ export interface Search {
   /** spec.hostName */
   pin?: string
   /** Where it is bound now, and to which guest. */
-  bound?: { hostName: string; guestUUID: string }
+  bound?: { hostName: string; guestUUID?: string }
   /** Of every guest that `guest` or `bound` can mean. */
   sightings: readonly Sighting[]
   hosts: KnownHosts

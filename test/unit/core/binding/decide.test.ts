@@ -379,6 +379,13 @@ describe('an interface that is deleted', () => {
   })
 })
 
+it('waits for the host that status names, also where no guest is named beside it', () => {
+  const resource = bound()
+  delete resource.status!.guestUUID
+  expect(text(decide(resource, cluster([runs('def')])))).toBe('abc > def')
+  expect(decide(resource, cluster([runs('abc')]))).toMatchObject({ hostName: 'abc', guestUUID: one })
+})
+
 it('knows the guest it is bound to whatever the case of its UUID', () => {
   const resource = bound()
   resource.status!.guestUUID = guestUUID.toUpperCase()
