@@ -5,6 +5,7 @@ import type { GuestInterface } from '../../src/api/guest-interface.ts'
 import type { AnyResource } from '../../src/api/kinds.ts'
 import { guestInterface, inNetwork, network, portGroup } from '../lab/manifests.ts'
 import { one, PlayedCluster, two, vm1 } from './played-cluster.ts'
+import { writesOf, writesSince } from './writes.ts'
 
 const finalizer = 'patchbay.dev/port'
 const hosts = ['abc', 'def'] as const
@@ -35,16 +36,6 @@ async function sweep(name: string): Promise<void> {
     if (hostName && found.status?.port) await lab.letsGo(hostName, name)
     return found
   }, undefined)
-}
-
-/** What was written since then. */
-async function since(
-  before: Record<string, number>,
-  resource = 'guestinterfaces',
-): Promise<Record<string, number>> {
-  const now = Object.entries(await lab.writes(resource))
-  const more = now.map(([name, count]) => [name, count - (before[name] ?? 0)] as const)
-  return Object.fromEntries(more.filter(([, count]) => count > 0))
 }
 
 /** Deletes Networks that no host has, and waits until they are gone. */
@@ -78,7 +69,7 @@ describe('an interface whose guest is on one host', () => {
     // By then the controller has heard of the guest.
     await lab.apply(nic({}, 'other'))
     await lab.becomes('other', 'abc Unknown Binding')
-    const before = await lab.writes('guestinterfaces')
+    const before = await writesOf(lab.cluster, 'guestinterfaces')
     await lab.apply(nic())
     const found = await lab.becomes('nic', 'abc Unknown Binding')
     expect(found?.metadata.finalizers).toEqual([finalizer])
@@ -95,7 +86,11 @@ describe('an interface whose guest is on one host', () => {
     await lab.becomes('third', 'abc Unknown Binding')
     expect(await lab.binding('nic')).toBe('abc True InSync')
     // Each is created, gets its finalizer and is bound; of one the agent has written port and result.
-    expect(await since(before)).toEqual({ 'APPLY 201': 2, 'PATCH 200': 2, 'APPLY status 200': 2 + 2 })
+    expect(await writesSince(before, lab.cluster, 'guestinterfaces')).toEqual({
+      'APPLY 201': 2,
+      'PATCH 200': 2,
+      'APPLY status 200': 2 + 2,
+    })
     await lab.eventually(() => lab.events('nic'), ['Normal Binding'])
   })
 
@@ -400,9 +395,9 @@ describe('a Network', () => {
 it('writes nothing when nothing changes', async () => {
   await bound()
   const [interfaces, networks, portGroups] = [
-    await lab.writes('guestinterfaces'),
-    await lab.writes('networks'),
-    await lab.writes('portgroups'),
+    await writesOf(lab.cluster, 'guestinterfaces'),
+    await writesOf(lab.cluster, 'networks'),
+    await writesOf(lab.cluster, 'portgroups'),
   ]
   // Something else of the host changes: whoever it concerned has been looked at when the next one is bound.
   await lab.tells('abc', [vm1(), vm1({ name: 'vm2', uuid: two })])
@@ -410,7 +405,11 @@ it('writes nothing when nothing changes', async () => {
   await lab.tells('def', [vm1({ name: 'vm3', uuid: two })])
   await lab.apply(guestInterface('other', 'vm3', inNetwork('lan')))
   await lab.becomes('other', 'def Unknown Binding')
-  expect(await since(interfaces)).toEqual({ 'APPLY 201': 1, 'PATCH 200': 1, 'APPLY status 200': 1 })
-  expect(await since(networks, 'networks')).toEqual({})
-  expect(await since(portGroups, 'portgroups')).toEqual({})
+  expect(await writesSince(interfaces, lab.cluster, 'guestinterfaces')).toEqual({
+    'APPLY 201': 1,
+    'PATCH 200': 1,
+    'APPLY status 200': 1,
+  })
+  expect(await writesSince(networks, lab.cluster, 'networks')).toEqual({})
+  expect(await writesSince(portGroups, lab.cluster, 'portgroups')).toEqual({})
 })

@@ -17,6 +17,7 @@ import { guestInterface, inNetwork, network } from '../lab/manifests.ts'
 import { addBridge, addVethPool } from '../lab/pool.ts'
 import { deviceOf, interfaces, macvtaps } from '../lab/world.ts'
 import { applyCrds, repository } from './crds.ts'
+import { writesOf, writesSince } from './writes.ts'
 
 const uuid = '5dea22b3-1d52-d8f3-2516-782e98ab3fa0'
 const mac = '52:54:00:00:00:02'
@@ -194,9 +195,29 @@ it('is taken from an agent that is silent only where its guest runs elsewhere, a
   expect(await becomes('abc True InSync')).toEqual(moved)
 })
 
+it('takes four writes to be bound and plugged in, and no more when nothing changes', async () => {
+  // Where a guest runs on two hosts, nobody can tell which is meant.
+  await def.virsh('destroy', 'vm1')
+  await def.virsh('undefine', 'vm1')
+  await eventually(async () => expect((await hostObject('def')).status?.guests).toEqual([]))
+  const before = await writesOf(cluster, 'guestinterfaces')
+  const second = { mac: '52:54:00:00:00:03', ...inNetwork('plain') }
+  await apply(guestInterface('second', 'vm1', second))
+  await cluster.kubectl('wait', '--for=condition=Ready', '--timeout=20s', 'gi/second')
+  // The controller and the agent have seen all of that by the time that they have done the same once more.
+  await apply(guestInterface('third', 'vm1', { ...second, mac: '52:54:00:00:00:04' }))
+  await cluster.kubectl('wait', '--for=condition=Ready', '--timeout=20s', 'gi/third')
+  expect(await writesSince(before, cluster, 'guestinterfaces')).toEqual({
+    'POST 201': 2,
+    // The finalizer; then the binding, the port and the result.
+    'PATCH 200': 2,
+    'APPLY status 200': 2 * 3,
+  })
+})
+
 it('goes when it is deleted, and leaves nothing of it on the host', async () => {
   await abc.virsh('destroy', 'vm1')
-  await cluster.kubectl('delete', 'gi', 'nic', '--timeout=20s')
+  await cluster.kubectl('delete', 'gi', '--all', '--timeout=20s')
   expect(await interfaces(abc, 'vm1', 'saved')).toEqual([])
   expect(await onBridge()).toBe('')
 })

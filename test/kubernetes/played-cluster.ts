@@ -214,20 +214,6 @@ export class PlayedCluster {
       .map(({ type, reason }) => `${type} ${reason}`)
   }
 
-  /** How often anybody has asked the API server to write a resource, as `APPLY status 200`, whether or not that changed it. */
-  async writes(resource: string): Promise<Record<string, number>> {
-    const metrics = await this.cluster.kubectl('get', '--raw', '/metrics')
-    const counted: Record<string, number> = {}
-    for (const line of metrics.split('\n')) {
-      const labels = /^apiserver_request_total\{(.*)\} /.exec(line)?.[1] ?? ''
-      const of = (label: string) => new RegExp(`\\b${label}="([^"]*)"`).exec(labels)?.[1] ?? ''
-      if (of('resource') !== resource || !['APPLY', 'PATCH', 'PUT'].includes(of('verb'))) continue
-      const name = [of('verb'), of('subresource'), of('code')].filter(Boolean).join(' ')
-      counted[name] = (counted[name] ?? 0) + Number(line.split(' ').at(-1))
-    }
-    return counted
-  }
-
   async #asAgent(
     hostName: string,
     kind: 'Host' | 'GuestInterface',
