@@ -86,8 +86,9 @@ export class AgentLease {
       body: {
         spec: { holderIdentity: this.#identity, acquireTime: this.#acquireTime, renewTime: microTime() },
       },
-      // A server that asks to wait is asked again by the next renewal.
-      signal: AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(this.#renewMs))]),
+      // There is time for several tries while it lasts, also where a connection is dead, or the server asks to wait.
+      deadlineMs: this.#renewMs,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(2 * this.#renewMs)]),
     })
     this.#durationMs = (spec.leaseDurationSeconds ?? defaultDurationMs / 1_000) * 1_000
     this.#heldUntil = from + this.#durationMs

@@ -17,6 +17,8 @@ export interface Call {
   contentType?: string
   /** What the answer is to be; default application/json. */
   accept?: string
+  /** Milliseconds for its answer; default that of the client. */
+  deadlineMs?: number
   signal?: AbortSignal
 }
 
@@ -115,6 +117,7 @@ export class ApiClient {
       body,
       contentType = 'application/json',
       accept = 'application/json',
+      deadlineMs = this.#deadlineMs,
       signal,
     }: Call,
     { tls, headers }: Credentials,
@@ -140,9 +143,9 @@ export class ApiClient {
     request.on('response', answer.resolve)
     request.on('error', answer.reject)
     const late = setTimeout(() => {
-      request.destroy(new Error(`${method} ${path}: no answer within ${this.#deadlineMs} ms`))
+      request.destroy(new Error(`${method} ${path}: no answer within ${deadlineMs} ms`))
       this.#dropIdle()
-    }, this.#deadlineMs)
+    }, deadlineMs)
     const abort = () => request.destroy(reasonOf(signal))
     signal?.addEventListener('abort', abort, { once: true })
     const begun = performance.now()

@@ -10,7 +10,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { isDeepStrictEqual } from 'node:util'
 import { backOffMs } from '../../reconcile/back-off.ts'
 import type { StoreLog } from '../store.ts'
-import type { ApiClient } from './api-client.ts'
+import type { ApiClient, Call } from './api-client.ts'
 import { isConflict, isNotFound } from './api-error.ts'
 import type { LeaseSpec } from './cluster-kinds.ts'
 import { microTime } from './micro-time.ts'
@@ -108,16 +108,15 @@ export class Leadership {
       const term = await this.#acquire(signal)
       if (term === undefined) return
       this.#log.info({ identity: this.#identity }, 'leads')
-      const working = AbortSignal.any([term.ended.signal, signal])
+      const { signal: lost } = term.ended
+      const renewing = this.#renewUntilEnd(term)
       try {
-        const renewing = this.#renewUntilEnd(term)
-        await work(working)
+        await work(AbortSignal.any([lost, signal]))
+      } finally {
+        const isOurs = !lost.aborted
         this.#end('its work has ended')
         await renewing
-      } finally {
-        // Where `work` rejected.
-        this.#end('its work has failed')
-        await this.#release()
+        if (isOurs) await this.#release()
       }
     }
   }
@@ -159,9 +158,8 @@ export class Leadership {
       },
     }
     try {
-      this.#lease = await this.#client.json<LeaderLease>(
-        lease ? { method: 'PUT', path, body, signal } : { method: 'POST', path: collection, body, signal },
-      )
+      const call = { method: lease ? 'PUT' : 'POST', path: lease ? path : collection, body } as const
+      this.#lease = await this.#ask(call, signal)
       return true
     } catch (error) {
       // Somebody else was quicker.
@@ -179,7 +177,7 @@ export class Leadership {
 
   async #read(signal: AbortSignal): Promise<LeaderLease | undefined> {
     try {
-      const lease = await this.#client.json<LeaderLease>({ method: 'GET', path, signal })
+      const lease = await this.#ask({ method: 'GET', path }, signal)
       if (!isDeepStrictEqual(lease.spec, this.#lease?.spec)) this.#seenAt = performance.now()
       this.#lease = lease
       return lease
@@ -208,7 +206,7 @@ export class Leadership {
         if (signal.aborted) return
         const from = performance.now()
         try {
-          await this.#renew(AbortSignal.any([signal, AbortSignal.timeout(Math.ceil(deadlineMs / 2))]))
+          await this.#renew(signal)
           if (signal.aborted) return
           term.until = from + deadlineMs
           clearTimeout(watchdog)
@@ -237,11 +235,11 @@ export class Leadership {
   async #renew(signal: AbortSignal): Promise<void> {
     const body = { ...this.#lease!, spec: { ...this.#lease!.spec, renewTime: microTime() } }
     try {
-      this.#lease = await this.#client.json<LeaderLease>({ method: 'PUT', path, body, signal })
+      this.#lease = await this.#ask({ method: 'PUT', path, body }, signal)
     } catch (error) {
       if (!isConflict(error)) throw error
       // It may have been ourselves, by a request whose answer was lost.
-      const lease = await this.#client.json<LeaderLease>({ method: 'GET', path, signal })
+      const lease = await this.#ask({ method: 'GET', path }, signal)
       if (lease.spec.holderIdentity !== this.#identity) throw new NotLeading('somebody else has the Lease')
       this.#lease = lease
       throw error
@@ -256,23 +254,27 @@ export class Leadership {
     this.#log.info({ identity: this.#identity, reason }, 'leads no more')
   }
 
-  /** As soon as nothing of the work goes on. Only what is still ours, as we know it: else somebody else has it. */
+  /** Once nothing of the work goes on. */
   async #release(): Promise<void> {
-    const lease = this.#lease
-    if (lease?.spec.holderIdentity !== this.#identity) return
+    const lease = this.#lease!
     const { leaseTransitions } = lease.spec
     const spec = { holderIdentity: '', leaseDurationSeconds: 1, leaseTransitions, renewTime: microTime() }
     try {
-      const signal = AbortSignal.timeout(this.#timing.deadlineMs)
-      this.#lease = await this.#client.json<LeaderLease>({
-        method: 'PUT',
-        path,
-        body: { ...lease, spec },
-        signal,
-      })
+      this.#lease = await this.#ask({ method: 'PUT', path, body: { ...lease, spec } })
     } catch (error) {
       this.#log.info({ error: textOf(error) }, 'the Lease of the leader was not given back; it runs out')
     }
+  }
+
+  /** Three times in the deadline there must be time to find out that a connection is dead. */
+  #ask(call: Call, ...signals: AbortSignal[]): Promise<LeaderLease> {
+    const { deadlineMs } = this.#timing
+    return this.#client.json<LeaderLease>({
+      ...call,
+      deadlineMs: deadlineMs / 3,
+      // Also where the server asks to wait.
+      signal: AbortSignal.any([...signals, AbortSignal.timeout(deadlineMs)]),
+    })
   }
 }
 
