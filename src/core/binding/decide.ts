@@ -69,16 +69,16 @@ function letGo({ status }: GuestInterface, home: Home | undefined): Decision {
 }
 
 function bind(resource: GuestInterface, surroundings: Surroundings): Decision {
-  const place = findPlace(resource, undefined, surroundings)
-  const refusal = 'reason' in place ? place : obstacleAt(place, resource, surroundings)
-  if (refusal) return { finalizer: false, bound: no(refusal) }
-  return boundTo(place as Sighting, `Bound to host ${(place as Sighting).hostName}`)
+  const place = newPlace(resource, undefined, surroundings)
+  return isRefusal(place)
+    ? { finalizer: false, bound: no(place) }
+    : boundTo(place, `Bound to host ${place.hostName}`)
 }
 
 function keep(resource: GuestInterface, home: Home, surroundings: Surroundings): Decision {
+  if (home.gone) return goOn(resource, home, surroundings)
   const place = findPlace(resource, home, surroundings)
-  if (home.gone) return goOn(resource, home, place, surroundings)
-  if ('reason' in place) {
+  if (isRefusal(place)) {
     // A guest that is nowhere may turn up again, and its agent says that it isn't here.
     const isNowhere = place.reason === 'GuestNotFound' && isAtHome(resource.spec.hostName, home)
     return stay(home, isNowhere ? undefined : place)
@@ -93,25 +93,17 @@ function keep(resource: GuestInterface, home: Home, surroundings: Surroundings):
 }
 
 /**
- * Its host is gone for good, as far as anybody can tell. It is bound anew where its guest is now. Until that is anywhere it stays bound: a Node that is made again, as
- * by a kubelet that registers anew, has its guests with what is plugged into them.
+ * Its host is gone for good, as far as anybody can tell: it is bound anew where its guest is. Until that is anywhere it stays
+ * bound: a Node that is made again, as by a kubelet that registers anew, has its guests with what is plugged into them.
  */
-function goOn(
-  resource: GuestInterface,
-  home: Home,
-  place: Sighting | Refusal,
-  surroundings: Surroundings,
-): Decision {
-  const refusal = 'reason' in place ? place : obstacleAt(place, resource, surroundings)
-  if (!refusal)
-    return boundTo(
-      place as Sighting,
-      `Host ${home.host.name} is gone; bound to host ${(place as Sighting).hostName}`,
-    )
+function goOn(resource: GuestInterface, home: Home, surroundings: Surroundings): Decision {
+  const place = newPlace(resource, home, surroundings)
+  const { name } = home.host
+  if (!isRefusal(place)) return boundTo(place, `Host ${name} is gone; bound to host ${place.hostName}`)
   const bound: Check = {
     status: 'Unknown',
     reason: 'HostGone',
-    message: `Host ${home.host.name} is gone with its Node, and the guest is nowhere else that the interface could go on: ${refusal.message}`,
+    message: `Host ${name} is gone with its Node, and there is no other to go on: ${place.message}`,
   }
   return { ...stay(home), bound }
 }
@@ -140,6 +132,16 @@ function move(resource: GuestInterface, home: Home, place: Sighting, surrounding
     nextHostName: place.hostName,
     ...(home.host.silent && { held: waitsFor(home.host) }),
   }
+}
+
+/** Where it can be bound anew, or why it cannot be anywhere. */
+function newPlace(
+  resource: GuestInterface,
+  home: Home | undefined,
+  surroundings: Surroundings,
+): Sighting | Refusal {
+  const place = findPlace(resource, home, surroundings)
+  return isRefusal(place) ? place : (obstacleAt(place, resource, surroundings) ?? place)
 }
 
 function findPlace(
@@ -175,6 +177,10 @@ function obstacleAt(
     reason: 'AgentSilent',
     message: `Guest ${place.name} is on host ${host.name} as last known, and the agent there is silent. It is bound when that one is heard of again`,
   }
+}
+
+function isRefusal(place: Sighting | Refusal): place is Refusal {
+  return 'reason' in place
 }
 
 function boundTo({ hostName, uuid }: Sighting, message: string): Decision {
