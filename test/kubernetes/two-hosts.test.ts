@@ -7,6 +7,7 @@ import path from 'node:path'
 import { execa } from 'execa'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { GuestInterface } from '../../src/api/guest-interface.ts'
+import type { Host } from '../../src/api/host.ts'
 import { generateMac } from '../../src/core/resolve/generated.ts'
 import { ClusterAgent } from '../cluster/agent.ts'
 import { Cluster } from '../cluster/cluster.ts'
@@ -147,6 +148,31 @@ async function pingsGoOn(): Promise<void> {
   await expect.poll(async () => (await guest.answers()).at(-1)).toBeGreaterThan(before + 20)
 }
 
+async function hostObject(name: string): Promise<Host> {
+  return JSON.parse(await cluster.kubectl('get', 'pbhost', name, '-o', 'json'))
+}
+
+async function readyOfHost(name: string): Promise<string | undefined> {
+  return (await hostObject(name)).status?.conditions?.find(({ type }) => type === 'Ready')?.status
+}
+
+/** The Lease of this host's agent lasts so many seconds from now on; the label wakes the controller, which looks then. */
+async function leaseLasts(name: string, leaseDurationSeconds: number): Promise<void> {
+  const patch = JSON.stringify({ spec: { leaseDurationSeconds } })
+  await cluster.kubectl('patch', 'lease', name, '-n', 'patchbay-agents', '--type=merge', '-p', patch)
+  await cluster.kubectl('label', 'node', name, '--overwrite', `lease=${leaseDurationSeconds}`)
+}
+
+/** `there`: the guest on the host that it comes from, whose console tells what it had said by then. */
+async function expectNotBootedAnew(there: BootedGuest): Promise<void> {
+  await pingsGoOn()
+  const before = (await there.answers()).at(-1)!
+  const [first, ...others] = await guest.answers()
+  expect(first).toBeGreaterThan(before)
+  expect(await guest.console()).not.toContain('PATCHBAY up')
+  console.log(`live: ${first! - before - 1} pings missed, ${others.length} answered since`)
+}
+
 it('is plugged into the switch of abc, where the guest is', async () => {
   await startGuestOn(abc)
   await cluster.kubectl('apply', '-f', example)
@@ -235,7 +261,7 @@ it.each([
 ])('goes along with a guest that migrates from $from to $to while it runs', async ({ from, to, steps }) => {
   const [source, target] = from === 'abc' ? [abc, def] : [def, abc]
   const states = history.states.length - 1
-  const before = (await guest.answers()).at(-1)!
+  const there = guest
   await migrate(source, target)
   const arrived = [await interfaces(target, 'vm1', 'live'), await macvtaps(target)]
   guest = guest.onHost(target)
@@ -252,10 +278,65 @@ it.each([
   expect(await macvtaps(def)).toHaveLength(to === 'def' ? 1 : 0)
   expect(await portsOnSwitch()).toEqual(to === 'abc' ? [{ interfaceID: id, profile: 'sales' }] : [])
 
-  // It has not booted anew.
+  await expectNotBootedAnew(there)
+})
+
+it('is taken from an agent that was cut off only once it counts as silent, while its guest runs elsewhere', async () => {
+  const agent = agents[1]!
+  await agent.stop()
+  await agent.start({ impatient: true })
+  await becomes('def True InSync')
+  const states = history.states.length - 1
+  reaches[1]!.cut()
+  const there = guest
+  await migrate(def, abc)
+  guest = guest.onHost(abc)
+
+  // The agent of abc tells that the guest is there, and the controller has heard that; the port on def may still be in use.
+  await expect
+    .poll(async () => (await hostObject('abc')).status?.guests?.map(({ uuid }) => uuid))
+    .toEqual([uuid])
+  await cluster.kubectl('label', 'gi', 'vm1-data', 'looked-at=again')
   await pingsGoOn()
-  const [first, ...others] = await guest.answers()
-  expect(first).toBeGreaterThan(before)
-  expect(await guest.console()).not.toContain('PATCHBAY up')
-  console.log(`live, ${from} to ${to}: ${first! - before - 1} pings missed, ${others.length} answered since`)
+  expect(await readyOfHost('def')).toBe('True')
+  expect(history.steps(states)).toEqual(['def: holds eth2 (vepa) of def'])
+
+  await leaseLasts('def', 1)
+  const { status } = await becomes('abc True InSync')
+  expect(status).toMatchObject({ guestUUID: uuid, mac, port: { name: 'ovsbr0', hostName: 'abc' } })
+  expect(await readyOfHost('def')).toBe('Unknown')
+  const arrived = await interfaces(abc, 'vm1', 'live')
+  expect(arrived).toHaveLength(1)
+  await expectNotBootedAnew(there)
+
+  // It finds that it is another's turn, and leaves everything alone.
+  await leaseLasts('def', 40)
+  reaches[1]!.mend()
+  await cluster.kubectl('label', 'pbhost', 'def', 'mended=yes')
+  await expect.poll(() => readyOfHost('def')).toBe('True')
+  const writes = history.states.length
+  await pingsGoOn()
+  expect(history.states).toHaveLength(writes)
+  expect(history.steps(states)).toEqual([
+    'def: holds eth2 (vepa) of def',
+    'abc: holds eth2 (vepa) of def',
+    'abc: holds ovsbr0 of abc',
+  ])
+  expect(await interfaces(abc, 'vm1', 'live')).toEqual(arrived)
+})
+
+it('is unplugged from a definition that was left behind, and gone everywhere when the example is deleted', async () => {
+  const states = history.states.length - 1
+  await abc.virsh('destroy', 'vm1')
+  await startGuestOn(def)
+  await becomes('def True InSync')
+  expect(history.steps(states)).toEqual(wayThere)
+  expect(await abc.virsh('list', '--all', '--name')).toBe('vm1')
+  expect(await interfaces(abc, 'vm1', 'saved')).toEqual([])
+  await pingsGoOn()
+
+  await cluster.kubectl('delete', '-f', example, '--timeout=60s')
+  expect(await interfaces(def, 'vm1', 'live')).toEqual([])
+  expect(await interfaces(def, 'vm1', 'saved')).toEqual([])
+  expect(await macvtaps(def)).toEqual([])
 })
