@@ -160,6 +160,15 @@ it('changes nothing of an interface whose grant is withdrawn, and goes on when i
   expect(await link()).toContain('down')
 })
 
+it('goes on with what is plugged in when the Node of its host is made anew', async () => {
+  const before = await abc.virsh('dumpxml', 'vm1')
+  await cluster.kubectl('delete', 'node', 'abc')
+  await becomes('abc Unknown HostGone')
+  await cluster.createHost('abc')
+  await becomes('abc True InSync')
+  expect(await abc.virsh('dumpxml', 'vm1')).toBe(before)
+})
+
 it('lets go of a guest that is defined here still, and runs elsewhere', async () => {
   await startGuest(def, { name: 'vm1', uuid })
   // On both it runs: it stays.
