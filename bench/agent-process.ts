@@ -1,7 +1,7 @@
 /** A compiled agent in a lab host, started as it is to be deployed, and what the kernel counts of it. */
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { type FSWatcher, mkdirSync, openSync, readFileSync, watch } from 'node:fs'
+import { closeSync, type FSWatcher, mkdirSync, openSync, readFileSync, watch } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { LabHost } from '../test/lab/host.ts'
@@ -17,9 +17,40 @@ export interface AgentPlace {
   nodeArgs?: string[]
 }
 
+export interface ClusterPlace {
+  host: LabHost
+  /** Of the machine. */
+  kubeconfig: string
+  /** In the host; default libvirt's own. */
+  libvirt?: string
+}
+
 /** Where they come from is in docs/decisions/0005-speed-and-memory.md. */
-const deployedNodeArgs = ['--max-semi-space-size=4', '--heap-growing-percent=50']
-const deployedEnvironment = { MALLOC_ARENA_MAX: '2' }
+export const deployedNodeArgs = ['--max-semi-space-size=4', '--heap-growing-percent=50']
+export const deployedEnvironment = { MALLOC_ARENA_MAX: '2' }
+
+/** MiB of RSS: `now`, and the most it ever was. */
+export interface Memory {
+  now: number
+  peak: number
+}
+
+export function memoryOf(pid: number): Memory {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const mib = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024
+  return { now: mib('VmRSS'), peak: mib('VmHWM') }
+}
+
+/** Seconds so far. `directory`: of the process, in a /proc. */
+export function processorTimeOf(directory: string): number {
+  const stat = readFileSync(`${directory}/stat`, 'utf8')
+  const [user, system] = stat
+    .slice(stat.lastIndexOf(')') + 2)
+    .split(' ')
+    .slice(11, 13)
+    .map(Number)
+  return ((user ?? 0) + (system ?? 0)) / 100
+}
 
 export class AgentProcess {
   readonly pid: number
@@ -35,33 +66,34 @@ export class AgentProcess {
 
   static async start({ host, manifests, state, libvirt, nodeArgs = deployedNodeArgs }: AgentPlace) {
     for (const directory of [manifests, state]) mkdirSync(host.root + directory, { recursive: true })
+    return AgentProcess.#spawn(host, nodeArgs, ['--manifests', manifests, '--state', state], libvirt)
+  }
+
+  /** By the name of the host's Node. */
+  static async startInCluster({ host, kubeconfig, libvirt }: ClusterPlace) {
+    return AgentProcess.#spawn(host, deployedNodeArgs, ['--kubeconfig', kubeconfig], libvirt)
+  }
+
+  static async #spawn(host: LabHost, nodeArgs: string[], origin: string[], libvirt: string | undefined) {
     const log = openSync(`${host.root}/run/agent.log`, 'a')
-    const command = [...nodeArgs, 'dist/cli/main.js', 'agent', '--manifests', manifests, '--state', state]
+    const command = [...nodeArgs, 'dist/cli/main.js', 'agent', ...origin]
     if (libvirt) command.push('--libvirt', libvirt)
     const startedAt = performance.now()
     const { pid, child } = await host.spawn('node', command, {
       stdio: ['ignore', log, log],
-      env: deployedEnvironment,
+      env: { ...deployedEnvironment, NODE_NAME: host.name },
     })
+    closeSync(log)
     return new AgentProcess(pid, startedAt, child)
   }
 
-  /** MiB: `now`, and the most it ever was. */
-  memory(): { now: number; peak: number } {
-    const status = readFileSync(`/proc/${this.pid}/status`, 'utf8')
-    const mib = (field: string) => Number(new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(status)?.[1]) / 1024
-    return { now: mib('VmRSS'), peak: mib('VmHWM') }
+  memory(): Memory {
+    return memoryOf(this.pid)
   }
 
   /** Seconds of processor time so far. */
   processorTime(): number {
-    const stat = readFileSync(`/proc/${this.pid}/stat`, 'utf8')
-    const [user, system] = stat
-      .slice(stat.lastIndexOf(')') + 2)
-      .split(' ')
-      .slice(11, 13)
-      .map(Number)
-    return ((user ?? 0) + (system ?? 0)) / 100
+    return processorTimeOf(`/proc/${this.pid}`)
   }
 
   /**

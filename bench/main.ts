@@ -8,6 +8,8 @@
 import { parseArgs } from 'node:util'
 import { decisions } from './decisions.ts'
 import { fanOut } from './fan-out.ts'
+import { fleet } from './fleet.ts'
+import { kubernetes } from './kubernetes.ts'
 import { linkState } from './link-state.ts'
 import { describeMachine } from './machine.ts'
 import { networkEdit } from './network-edit.ts'
@@ -63,6 +65,24 @@ const setups: { benchmarks: Benchmark[]; run(names: ReadonlySet<string>): Promis
       { name: 'resync', about: '1,000 interfaces settled: what a resync does, and the memory of the agent' },
     ],
     run: thousandInterfaces,
+  },
+  {
+    benchmarks: [
+      {
+        name: 'kubernetes',
+        about: 'kubectl apply of one interface and of 100 at once, to the host and to Ready in status',
+      },
+    ],
+    run: kubernetes,
+  },
+  {
+    benchmarks: [
+      {
+        name: 'fleet',
+        about: '50 agents and 10,000 interfaces in one cluster: watches, writes when idle, memory',
+      },
+    ],
+    run: fleet,
   },
   {
     benchmarks: [

@@ -68,6 +68,11 @@ export class Server {
     await exited
   }
 
+  /** Of the process that was started last. */
+  get pid(): number | undefined {
+    return this.#child?.pid
+  }
+
   get #alive(): boolean {
     const child = this.#child
     return child !== undefined && child.exitCode === null && child.signalCode === null

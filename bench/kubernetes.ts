@@ -1,0 +1,286 @@
+/**
+ * kubectl apply in a cluster with one host: from the request of a user to the port on the host and to Ready in status. The API
+ * server, etcd, the controller, the agent and libvirtd share the machine.
+ */
+import { readFileSync } from 'node:fs'
+import { setTimeout as delay } from 'node:timers/promises'
+import type { GuestInterface } from '../src/api/guest-interface.ts'
+import type { Network } from '../src/api/network.ts'
+import { apiVersion } from '../src/api/resource.ts'
+import { aliasOf } from '../src/core/identity.ts'
+import { type DomainRef, LibvirtClient } from '../src/libvirt/client.ts'
+import { readDomain } from '../src/libvirt/xml/domain.ts'
+import { startGuest } from '../test/lab/guest.ts'
+import { LabHost } from '../test/lab/host.ts'
+import { addBridge } from '../test/lab/pool.ts'
+import { processorTimeOf } from './agent-process.ts'
+import { BenchCluster, between, type Requests } from './bench-cluster.ts'
+import { digits, goal, percentile, spread, spreadHead, table } from './figures.ts'
+import { ReadyWatch } from './ready-watch.ts'
+import { Wiretap } from './wiretap.ts'
+
+const guests = Array.from({ length: 20 }, (_, i) => `vm${i}`)
+const perGuest = 5
+const atOnce = guests.length * perGuest
+const singleEdits = 200
+/** Edits of all at once, there and back. */
+const rounds = 3
+/** Requests that the user has on their way at a time. */
+const inFlight = 8
+
+export async function kubernetes(): Promise<void> {
+  console.log(
+    `kubernetes: ${guests.length} running guests on one host, taps on a Linux bridge; agent and controller compiled\n`,
+  )
+  const [bench, host] = await Promise.all([BenchCluster.start(), LabHost.start({ name: 'bench' })])
+  try {
+    await addBridge(host, 'br0')
+    for (const name of guests) await startGuest(host, { name, sparePorts: 2 * perGuest + 2 })
+    await measure(bench, host)
+  } finally {
+    await bench.stop()
+    await host.stop()
+  }
+}
+
+async function measure(bench: BenchCluster, host: LabHost): Promise<void> {
+  const network: Network = {
+    apiVersion,
+    kind: 'Network',
+    metadata: { name: 'office' },
+    spec: { forward: { mode: 'bridge' }, bridge: { name: 'br0' } },
+  }
+  await bench.apply(network)
+  const watch = await ReadyWatch.start(bench.client)
+  const { kubeconfig, agent } = await bench.join(host)
+  await addedAtOnce(bench, watch, 'first')
+  // At rest: the inventory has been written.
+  await agent.lastRead(2_000)
+
+  const times = async () => ({
+    ...bench.processorTimes,
+    agent: agent.processorTime(),
+    libvirtd: processorTimeOf(`${host.root}/proc/${await host.libvirtd.pid()}`),
+    'this user': process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
+  })
+  const atRest = await times()
+  const edits = await editedAtOnce(bench, watch, host)
+  const edited = await times()
+  const single = await editedSingly(bench, watch, host)
+  const singly = await times()
+  await agent.stop()
+
+  const tap = await Wiretap.start(`${host.root}/run/tap`, host.socket)
+  const tapped = await bench.startAgent(host, kubeconfig, '/run/tap')
+  await tapped.lastRead(2_000)
+  const counted = async (work: () => Promise<unknown>): Promise<Counts> => {
+    const from = tap.calls.length
+    const before = await bench.writes()
+    await work()
+    await tapped.lastRead(1_000)
+    return { api: between(before, await bench.writes()), libvirt: tap.counts(from) }
+  }
+  let added = 0
+  const adding = await counted(async () => {
+    added = await addedAtOnce(bench, watch, 'second')
+  })
+  const editing = await counted(() => editAll(bench, watch, true))
+  tap.stop()
+  watch.stop()
+  reportSingle(single)
+  reportAtOnce(edits, added)
+  reportTimes({ 'at once': [atRest, edited, edits.length * atOnce], singly: [edited, singly, singleEdits] })
+  reportCalls('added', adding)
+  reportCalls('edited', editing)
+}
+
+/** Seconds so far, by whose. */
+type Times = Record<string, number>
+
+interface Counts {
+  api: Requests
+  libvirt: Map<string, number>
+}
+
+function manifest(name: string, portIsolation: boolean): GuestInterface {
+  const [guest = ''] = name.split('-')
+  return {
+    apiVersion,
+    kind: 'GuestInterface',
+    metadata: { name, namespace: 'default' },
+    spec: { guest: { name: guest }, source: { network: { name: 'office' } }, model: 'virtio', portIsolation },
+  } as GuestInterface
+}
+
+const namesOf = (series: string) =>
+  guests.flatMap((guest) => Array.from({ length: perGuest }, (_, nic) => `${guest}-${series}${nic}`))
+
+/** Applies all, and is back with the milliseconds until the last of them is Ready. */
+async function applyAll(bench: BenchCluster, watch: ReadyWatch, objects: GuestInterface[]): Promise<number> {
+  const begun = performance.now()
+  const left = [...objects]
+  const ready: Promise<number>[] = []
+  await Promise.all(
+    Array.from({ length: inFlight }, async () => {
+      for (let each = left.shift(); each; each = left.shift()) {
+        const { metadata } = await bench.apply(each)
+        ready.push(watch.ready(metadata.name, metadata.generation!))
+      }
+    }),
+  )
+  return Math.max(...(await Promise.all(ready))) - begun
+}
+
+const addedAtOnce = (bench: BenchCluster, watch: ReadyWatch, series: string) =>
+  applyAll(
+    bench,
+    watch,
+    namesOf(series).map((name) => manifest(name, false)),
+  )
+
+const editAll = (bench: BenchCluster, watch: ReadyWatch, isolated: boolean) =>
+  applyAll(
+    bench,
+    watch,
+    namesOf('first').map((name) => manifest(name, isolated)),
+  )
+
+async function editedAtOnce(bench: BenchCluster, watch: ReadyWatch, host: LabHost): Promise<number[]> {
+  const ms: number[] = []
+  for (let round = 0; round < rounds; round++) {
+    for (const isolated of [true, false]) {
+      await delay(1_000)
+      ms.push(await editAll(bench, watch, isolated))
+      const kernel = await host.run('cat /sys/class/net/br0/brif/*/isolated')
+      const inForce = kernel.split('\n').filter((each) => each === (isolated ? '1' : '0')).length
+      if (inForce !== atOnce) throw new Error(`${inForce} of ${atOnce} ports are as they were said to be`)
+    }
+  }
+  return ms
+}
+
+/** Milliseconds of each edit, from when its request was sent. */
+interface SingleEdit {
+  answered: number
+  watched: number
+  applied: number
+  ready: number
+}
+
+async function editedSingly(bench: BenchCluster, watch: ReadyWatch, host: LabHost): Promise<SingleEdit[]> {
+  const devices = await devicesOf(host)
+  const edits: SingleEdit[] = []
+  const isolated = new Set<string>()
+  for (let n = 0; n < singleEdits; n++) {
+    // The host is at rest again.
+    await delay(30 + Math.random() * 40)
+    const name = `${guests[n % guests.length]}-first${n % perGuest}`
+    const wanted = !isolated.has(name)
+    if (wanted) isolated.add(name)
+    else isolated.delete(name)
+    const file = `${host.root}/sys/class/net/br0/brif/${devices.get(name)}/isolated`
+    const sent = performance.now()
+    const applied = shows(file, wanted ? '1' : '0')
+    const { metadata } = await bench.apply(manifest(name, wanted))
+    const answered = performance.now()
+    const ready = await watch.ready(name, metadata.generation!)
+    const watched = watch.seenAt(name, metadata.generation!)
+    const times = { answered, watched, applied: await applied, ready }
+    edits.push(
+      Object.fromEntries(
+        Object.entries(times).map(([what, at]) => [what, at - sent]),
+      ) as unknown as SingleEdit,
+    )
+  }
+  return edits
+}
+
+/** When a file of the kernel's says this, looked at once a millisecond. */
+async function shows(file: string, wanted: string): Promise<number> {
+  while (readFileSync(file, 'utf8').trim() !== wanted) await delay(1)
+  return performance.now()
+}
+
+/** The tap of each interface, by its object's name. */
+async function devicesOf(host: LabHost): Promise<Map<string, string>> {
+  const client = new LibvirtClient({ socket: host.socket })
+  await client.connect()
+  const devices = new Map<string, string>()
+  for (const guest of guests) {
+    const ref: DomainRef = (await client.domainByName(guest))!
+    const xml = await client.domainXML(ref)
+    for (const name of namesOf('first').filter((each) => each.startsWith(`${guest}-`))) {
+      const found = readDomain(xml).interfaces.find((each) => each.xml.includes(aliasOf('default', name)))
+      devices.set(name, /<target dev='([^']+)'/.exec(found?.xml ?? '')?.[1] ?? '')
+    }
+  }
+  await client.close()
+  return devices
+}
+
+function reportSingle(edits: SingleEdit[]): void {
+  const since = (from: keyof SingleEdit | undefined, to: keyof SingleEdit) =>
+    edits.map((edit) => edit[to] - (from ? edit[from] : 0))
+  const rows: [string, number[]][] = [
+    ['sent to accepted by the API server', since(undefined, 'answered')],
+    ['sent to seen on a watch', since(undefined, 'watched')],
+    ['sent to applied on the host', since(undefined, 'applied')],
+    ['accepted to applied on the host', since('answered', 'applied')],
+    ['sent to Ready in status', since(undefined, 'ready')],
+    ['accepted to Ready in status', since('answered', 'ready')],
+  ]
+  console.log(
+    'The isolation of one port edited, the host at rest before; the kernel looked at each millisecond',
+  )
+  console.log(
+    table(
+      ['', ...spreadHead],
+      rows.map(([name, ms]) => [name, ...spread(ms)]),
+    ),
+  )
+  const [applied, ready] = [since('answered', 'applied'), since('answered', 'ready')]
+  const says = (ms: number[], share: number, limit: number, what: string) =>
+    goal(what, `at most ${limit} ms`, `${digits(percentile(ms, share))} ms`, percentile(ms, share) <= limit)
+  console.log(`\n${says(applied, 0.5, 15, 'accepted to applied, p50')}`)
+  console.log(says(applied, 0.99, 50, 'accepted to applied, p99'))
+  console.log(`${says(ready, 0.99, 100, 'accepted to Ready, p99')}\n`)
+}
+
+function reportAtOnce(edits: number[], added: number): void {
+  console.log(
+    `${atOnce} interfaces of ${guests.length} guests applied at once, ${inFlight} requests at a time`,
+  )
+  console.log(`edited: ${edits.map(digits).join(' ')} ms until all were Ready; added: ${digits(added)} ms`)
+  const slowest = Math.max(...edits) / 1_000
+  console.log(`\n${goal('edited, the slowest round', 'at most 3 s', `${digits(slowest)} s`, slowest <= 3)}`)
+  const seconds = added / 1_000
+  console.log(
+    `${goal('added to running guests, through a counting socket', 'at most 3 s', `${digits(seconds)} s`, seconds <= 3)}\n`,
+  )
+}
+
+/** Each with how many edits there were. */
+function reportTimes(runs: Record<string, [Times, Times, number]>): void {
+  const whose = Object.keys(Object.values(runs)[0]![0])
+  console.log('Milliseconds of processor time for an edit, the rest between two of them included')
+  console.log(
+    `${table(
+      ['', ...Object.keys(runs)],
+      whose.map((who) => [
+        who,
+        ...Object.values(runs).map(([from, to, edits]) => digits(((to[who]! - from[who]!) * 1_000) / edits)),
+      ]),
+    )}\n`,
+  )
+}
+
+function reportCalls(what: string, { api, libvirt }: Counts): void {
+  const rows = (kind: string, counts: Map<string, number>) =>
+    [...counts].map(([name, count]) => [`${kind}: ${name}`, String(count), digits(count / atOnce)])
+  console.log(
+    `Calls for ${atOnce} interfaces ${what}, until all is at rest again; the user's own are among them`,
+  )
+  console.log(
+    `${table(['', 'calls', 'an interface'], [...rows('API server', api), ...rows('libvirt', libvirt)])}\n`,
+  )
+}
