@@ -5,22 +5,7 @@ import { text } from 'node:stream/consumers'
 import { setTimeout as delay } from 'node:timers/promises'
 import type { Access, Credentials } from './access.ts'
 import { type ApiError, apiError } from './api-error.ts'
-import { type RequestName, requestName } from './request-name.ts'
-
-export interface Call {
-  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
-  /** From the root of the API server. */
-  path: string
-  query?: Record<string, string | undefined>
-  body?: object
-  /** Of the body; default application/json. */
-  contentType?: string
-  /** What the answer is to be; default application/json. */
-  accept?: string
-  /** Milliseconds for its answer; default that of the client. */
-  deadlineMs?: number
-  signal?: AbortSignal
-}
+import { type Call, type RequestName, requestName } from './call.ts'
 
 export interface ApiClientOptions {
   /** Milliseconds for a whole answer, or until a watch begins. */

@@ -8,9 +8,10 @@ import type { AnyResource } from '../../api/kinds.ts'
 import { apiVersion } from '../../api/resource.ts'
 import { type Key, type Rejection, type Resources, StaleObject, type StoreLog } from '../store.ts'
 import { AgentLeases } from './agent-leases.ts'
-import type { ApiClient, Call } from './api-client.ts'
+import type { ApiClient } from './api-client.ts'
 import { isConflict, isNotFound } from './api-error.ts'
 import { applyStatus } from './apply-status.ts'
+import type { Call } from './call.ts'
 import {
   type ClusterKey,
   type ClusterKind,

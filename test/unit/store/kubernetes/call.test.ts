@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import type { Call } from '../../../../src/store/kubernetes/api-client.ts'
-import { requestName } from '../../../../src/store/kubernetes/request-name.ts'
+
+import { type Call, requestName } from '../../../../src/store/kubernetes/call.ts'
 
 const group = '/apis/patchbay.dev/v1alpha1'
 const apply = 'application/apply-patch+yaml'

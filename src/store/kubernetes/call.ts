@@ -1,5 +1,19 @@
-/** What a request to the API server is called in measurements: few names, whatever the objects are called. */
-import type { Call } from './api-client.ts'
+/** What is asked of the API server, and what that is called in measurements: few names, whatever the objects are called. */
+
+export interface Call {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
+  /** From the root of the API server. */
+  path: string
+  query?: Record<string, string | undefined>
+  body?: object
+  /** Of the body; default application/json. */
+  contentType?: string
+  /** What the answer is to be; default application/json. */
+  accept?: string
+  /** Milliseconds for its answer; default that of the client. */
+  deadlineMs?: number
+  signal?: AbortSignal
+}
 
 export interface RequestName {
   /** As RBAC has them; an apply is told from other patches. */
