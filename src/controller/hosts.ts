@@ -1,6 +1,7 @@
 /**
- * Hosts: one for each Node, with its labels, and a Lease for its agent. They come and go with the Node. Of a Host's status the
- * controller writes only that its agent is silent; the agent takes that back when it is heard of again.
+ * Hosts: a Lease for the agent of each Node, and a Host, with the Node's labels, once that agent has been heard of: a Node on
+ * which none ever ran is nobody's host. They go with the Node. Of a Host's status the controller writes only that its agent is
+ * silent; the agent takes that back when it is heard of again.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Host } from '../api/host.ts'
@@ -24,11 +25,11 @@ export function hostReconciler({ store, wakes, wake }: ControllerContext): Recon
       await store.delete('Lease', name)
       return done
     }
-    // First the Lease: an agent that finds its Host finds that too.
-    if (!store.get('Lease', name)) await store.createLease(name)
+    const lease = store.get('Lease', name)
+    if (!lease) await store.createLease(name)
     const labels = node.metadata.labels ?? {}
     if (!host) {
-      await store.createHost(name, labels)
+      if (lease?.spec.renewTime) await store.createHost(name, labels)
       return done
     }
     if (!isDeepStrictEqual(host.metadata.labels ?? {}, labels)) await store.setHostLabels(name, labels)

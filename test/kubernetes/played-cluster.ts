@@ -66,8 +66,9 @@ export class PlayedCluster {
     const access = await this.cluster.createHost(name)
     this.#agents.set(name, (await openClient(access.kubeconfig))())
     await this.patch(`/api/v1/nodes/${name}`, { metadata: { labels } })
+    // The controller makes the Lease, and the Host once that is renewed.
+    await vi.waitFor(() => this.answers(name), { timeout: 20_000, interval: 20 })
     await this.eventually(() => this.get('Host', name).then((host) => host !== undefined), true)
-    await this.answers(name)
     await this.tells(name, [])
   }
 

@@ -22,6 +22,8 @@ export interface AgentLeaseOptions {
 
 /** Until a Lease has said how long it lasts. */
 const defaultDurationMs = 40_000
+/** Milliseconds: the controller makes the Lease of a Node as soon as it knows that, and the Host waits for its renewal. */
+const absentMs = 2_000
 
 export class AgentLease {
   readonly #options: AgentLeaseOptions
@@ -31,7 +33,6 @@ export class AgentLease {
   #durationMs = defaultDurationMs
   /** Milliseconds of the monotonic clock: until then nobody takes this agent for silent. */
   #heldUntil = Number.NEGATIVE_INFINITY
-  #hurry = new AbortController()
 
   constructor(options: AgentLeaseOptions) {
     this.#options = options
@@ -42,15 +43,9 @@ export class AgentLease {
     return performance.now() < this.#heldUntil
   }
 
-  /** There is reason to think that the Lease is there now. */
-  hurry(): void {
-    if (!this.isHeld) this.#hurry.abort()
-  }
-
   /** Until the signal aborts; never rejects. */
   async run(signal: AbortSignal): Promise<void> {
     for (let failures = 0; !signal.aborted; ) {
-      this.#hurry = new AbortController()
       let retryMs = Number.POSITIVE_INFINITY
       try {
         await this.#renew(signal)
@@ -58,16 +53,16 @@ export class AgentLease {
         failures = 0
       } catch (error) {
         if (signal.aborted) return
-        if (!isNotFound(error)) {
+        if (isNotFound(error)) retryMs = absentMs
+        else {
           failures += 1
           retryMs = backOffMs(failures)
           if (failures === 1) this.#warn(error)
         }
       }
       // As long as the Lease now says.
-      const ms = Math.min(retryMs, this.#renewMs * (0.95 + Math.random() / 10))
-      const sooner = AbortSignal.any([signal, this.#hurry.signal])
-      await delay(ms, undefined, { signal: sooner }).catch(() => {})
+      const ms = Math.min(retryMs, this.#renewMs) * (0.95 + Math.random() / 10)
+      await delay(ms, undefined, { signal }).catch(() => {})
     }
   }
 

@@ -37,7 +37,7 @@ export class AgentLeases {
     this.#since = this.#now()
   }
 
-  /** Whether this concerns anybody: a mere renewal does not. */
+  /** Whether this concerns anybody: the first renewal does, and one after a silence, and no other. */
   hear({ key: { name }, before, after }: Change<Lease>): boolean {
     if (after === undefined) {
       this.#heard.delete(name)
@@ -48,7 +48,8 @@ export class AgentLeases {
     const heard = this.#heard.get(name)
     if (heard && heard.uid === uid && heard.renewTime === renewTime) return false
     this.#heard.set(name, { uid, renewTime, at: this.#now(), silent: false })
-    return before === undefined || heard === undefined || heard.uid !== uid || heard.silent
+    if (before === undefined || heard === undefined || heard.uid !== uid) return true
+    return heard.silent || heard.renewTime === undefined
   }
 
   /** Milliseconds until the agent that is to renew this Lease is silent, should nothing come of it; 0: it is time to ask. */

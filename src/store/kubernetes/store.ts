@@ -191,8 +191,6 @@ export class KubernetesStore implements Store {
   }
 
   #changed(key: Key): void {
-    // Before the Host the controller makes its agent's Lease.
-    if (key.kind === 'Host') this.#lease.hurry()
     const rejection = this.rejection(key)
     if (rejection) this.#log.warn({ key: keyName(key), ...rejection }, 'manifest not accepted')
     this.#wake(key)

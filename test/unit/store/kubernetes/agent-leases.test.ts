@@ -56,8 +56,9 @@ it('where nobody could look, all agents have their time again', () => {
   expect(leases.silentIn(lease())).toBe(40_000)
 })
 
-it('concerns somebody when it comes, goes, is another one, or is renewed after its agent was silent', () => {
+it('concerns somebody when it comes, goes, is another one, or is renewed first or after its agent was silent', () => {
   const { leases, hear } = follow()
+  expect(hear(lease())).toBe(true)
   expect(hear(lease('a'))).toBe(true)
   expect(hear(lease('b'))).toBe(false)
   leases.confirm('abc')
