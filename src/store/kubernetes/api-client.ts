@@ -27,6 +27,11 @@ const patience = 3
 /** Milliseconds: a server that asks for more is asked again after this. */
 const longestWait = 30_000
 
+/** On an answer without end nothing came for too long: there was nothing to tell, or the connection is dead. */
+export class SilentAnswer extends Error {
+  override readonly name = 'SilentAnswer'
+}
+
 export class ApiClient {
   readonly #access: Access
   readonly #agent: http.Agent | https.Agent
@@ -61,7 +66,7 @@ export class ApiClient {
 
   /**
    * Lines of an answer without end, as they come; resolves when it begins. Ends when the server ends it; fails when nothing
-   * comes for `idleMs` milliseconds, or the signal aborts.
+   * comes for `idleMs` milliseconds, with SilentAnswer, or the signal aborts.
    */
   async lines(call: Call, idleMs: number): Promise<AsyncGenerator<string>> {
     return linesOf(await this.#patiently(call, async (answer) => answer), call, idleMs)
@@ -192,7 +197,7 @@ async function* linesOf(
   const abort = () => response.destroy(reasonOf(signal))
   signal?.addEventListener('abort', abort, { once: true })
   if (signal?.aborted) abort()
-  const silent = () => response.destroy(new Error(`${path}: nothing came for ${idleMs} ms`))
+  const silent = () => response.destroy(new SilentAnswer(`${path}: nothing came for ${idleMs} ms`))
   const watchdog = setTimeout(silent, idleMs)
   try {
     let rest = ''

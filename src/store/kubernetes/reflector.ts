@@ -5,7 +5,7 @@
 import { setTimeout as delay } from 'node:timers/promises'
 import { backOffMs } from '../../reconcile/back-off.ts'
 import type { StoreLog } from '../store.ts'
-import type { ApiClient } from './api-client.ts'
+import { type ApiClient, SilentAnswer } from './api-client.ts'
 import { ApiError, apiError, isExpired } from './api-error.ts'
 
 /** The picture, of what is kept of each object; see KnownObjects. */
@@ -95,6 +95,8 @@ export class Reflector<T> {
         await this.#watch(signal)
       } catch (error) {
         if (signal.aborted) return
+        // Nothing may have happened: a server that has nothing to tell need not send bookmarks either.
+        if (error instanceof SilentAnswer) continue
         if (isExpired(error)) this.#version = undefined
         await delay(this.#failed(error), undefined, { signal }).catch(() => {})
       }

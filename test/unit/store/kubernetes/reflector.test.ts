@@ -105,8 +105,8 @@ it('lists in pages and is complete only with the last, then watches from there w
     expect(url.searchParams.get('fieldSelector')).toBe('status.hostName=abc')
 })
 
-it('a watch that falls silent is begun anew, from the last bookmark and without a list', async () => {
-  const { server, picture } = await follow(
+it('a watch that falls silent is begun anew, from the last bookmark, without a list and without a word', async () => {
+  const { server, picture, log } = await follow(
     (asked, response) => {
       if (!isWatch(asked)) return sendJson(response, page(10, [object('a', 1)]))
       // Half-open: the connection stands, and nothing ever comes.
@@ -118,6 +118,7 @@ it('a watch that falls silent is begun anew, from the last bookmark and without 
   await expect.poll(() => picture.now.get('a')).toBe('21')
   expect(from(watches(server)[1]!)).toBe('20')
   expect(picture.lists).toBe(1)
+  expect(log).toEqual([])
 })
 
 it.each([
