@@ -66,3 +66,8 @@ test("what apt would load is said in apt's own sizes", async () => {
     'Need to get 73.1 MB of archives.\nAfter this operation, 292 MB of additional disk space will be used.'
   expect((await sh(`echo '${said}' | sizes`)).stdout).toBe('73.1 MB to load, 292 MB on disk')
 })
+
+test('the services that start with the next boot are those of the packages', async () => {
+  const services = await sh('services_of runc containerd; services_of iproute2; services_of $DEBIAN_PACKAGES')
+  expect(services.stdout).toBe(' containerd libvirtd openvswitch-switch')
+})
