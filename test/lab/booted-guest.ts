@@ -87,9 +87,13 @@ export class BootedGuest {
 
   /** Sequence numbers of the pings that were answered so far, in the order of the answers. */
   async answers(): Promise<number[]> {
-    return [...(await this.console()).matchAll(/^\d+ bytes from .* seq=(\d+) .*\r?\n/gm)].map(([, seq]) =>
-      Number(seq),
-    )
+    return answersIn(await this.console())
+  }
+
+  /** Waits, at most 60 s, until it has been answered `count` pings more than so far. */
+  async pingsOn(count: number): Promise<void> {
+    const enough = (await this.answers()).length + count
+    await this.#until((text) => answersIn(text).length >= enough, `get ${count} more answers to its pings`)
   }
 
   async #until(holds: (console: string) => boolean, what: string): Promise<void> {
@@ -109,6 +113,10 @@ export class BootedGuest {
 export const pingIntervalMs = 50
 
 const consolePath = (name: string) => `/var/log/libvirt/qemu/${name}.console`
+
+function answersIn(console: string): number[] {
+  return [...console.matchAll(/^\d+ bytes from .* seq=(\d+) .*\r?\n/gm)].map(([, seq]) => Number(seq))
+}
 
 /** The last word on every interface. A line counts once it is whole. */
 function reported(console: string): Map<string, SeenInterface> {
