@@ -90,7 +90,7 @@ export class BenchCluster {
     return this.client.json<T>({
       method: 'PATCH',
       path: objectPath({ kind, ...metadata }),
-      query: { fieldManager: 'kubectl', force: 'true' },
+      query: { fieldManager: 'kubectl', force: 'true', fieldValidation: 'Strict' },
       contentType: 'application/apply-patch+yaml',
       body: object,
     })

@@ -92,6 +92,8 @@ async function measure(bench: BenchCluster, hosts: LabHost[]): Promise<void> {
   }
   await bench.apply(network)
   const watch = await ReadyWatch.start(bench.client, 600_000)
+  // The controller's own, once it has settled.
+  await settle(bench)
   const without = await bench.watches()
   const joining = performance.now()
   const agents: AgentProcess[] = []

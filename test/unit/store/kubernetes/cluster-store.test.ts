@@ -163,6 +163,7 @@ describe('status', () => {
     const [write] = writes()
     expect(Object.fromEntries(write!.url.searchParams)).toEqual({
       fieldManager: 'patchbay-controller',
+      fieldValidation: 'Ignore',
       force: 'true',
     })
     expect(JSON.parse(write!.body)).toMatchObject({

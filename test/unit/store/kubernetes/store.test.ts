@@ -14,6 +14,7 @@ describe('status', () => {
     )
     expect(Object.fromEntries(write!.url.searchParams)).toEqual({
       fieldManager: 'patchbay-agent',
+      fieldValidation: 'Ignore',
       force: 'true',
     })
     expect(write!.headers['content-type']).toBe('application/apply-patch+yaml')
