@@ -57,8 +57,10 @@ export class KnownObjects implements Picture<AnyResource> {
   replace(objects: AnyResource[]): void {
     const listed = new Set(objects.map((object) => idOf(keyOf(object))))
     for (const object of objects) this.put(object)
-    for (const [id, { object, going }] of this.#known) {
-      if (!listed.has(id) && !going) this.#options.missing(keyOf(object), object)
+    for (const [id, known] of this.#known) {
+      if (listed.has(id)) continue
+      known.successor = undefined
+      if (!known.going) this.#options.missing(keyOf(known.object), known.object)
     }
   }
 
@@ -81,7 +83,10 @@ export class KnownObjects implements Picture<AnyResource> {
   remove(received: AnyResource): void {
     const key = keyOf(received)
     const known = this.#known.get(idOf(key))
-    if (known?.object.metadata.uid === received.metadata.uid) this.#options.missing(key, known!.object)
+    const { uid } = received.metadata
+    if (known?.object.metadata.uid === uid) this.#options.missing(key, known!.object)
+    // It went before its turn came.
+    else if (known?.successor?.metadata.uid === uid) known!.successor = undefined
   }
 
   /** `object` is what it was, changed so that whoever holds something for it lets it go; it is forgotten if nobody does. */

@@ -136,13 +136,13 @@ export class KubernetesStore implements Store {
 
   /**
    * The port is free; for a Network, this host's inventory no longer lists it. That is what the controller waits for, and then
-   * the object goes.
+   * the object goes. Nothing where it has come back to this host meanwhile: it is to be kept again.
    */
   async release(key: Key): Promise<void> {
     const known = this.#find(key)
     if (known?.going) {
       this.#kind(key.kind)?.release(key)
-    } else if (known) {
+    } else if (known?.object.metadata.deletionTimestamp !== undefined) {
       if (isKeptByServer(key.kind)) {
         const { port: _, waitingSince: __, ...rest } = agentsPart(statusOf(known.object))
         await this.#apply(key, known, rest)

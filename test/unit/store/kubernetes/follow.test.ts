@@ -67,13 +67,19 @@ describe('an interface that leaves the watch', () => {
 
   it('and is on another host now is let go here, also one to be retained', async () => {
     const elsewhere = bound(6, { hostName: 'def' })
-    const { store, watch } = await open([bound(5, { port })], (_, response) => sendJson(response, elsewhere))
+    const { store, watch, writes } = await open([bound(5, { port })], (_, response) =>
+      sendJson(response, elsewhere),
+    )
     tell(watch, 'DELETED', elsewhere)
     await expect.poll(() => nic(store)?.metadata.deletionTimestamp).toBeDefined()
     expect(nic(store)?.spec.deletionPolicy).toBe('Detach')
     // It comes back before it was let go.
     tell(watch, 'ADDED', bound(7, { port }))
     await expect.poll(() => nic(store)?.metadata.deletionTimestamp).toBeUndefined()
+    // By a pass that began before that.
+    await store.release(key)
+    expect(nic(store)?.status).toMatchObject({ hostName: 'abc', port })
+    expect(writes()).toEqual([])
   })
 
   it('and holds nothing is forgotten', async () => {
@@ -106,6 +112,19 @@ describe('an interface that leaves the watch', () => {
     await store.release(key)
     expect(nic(store)?.metadata.uid).toBe('u2')
     expect(nic(store)?.metadata.deletionTimestamp).toBeUndefined()
+  })
+
+  it('and is made anew under its name, and removed before its turn came, leaves nothing', async () => {
+    const { store, watch } = await open([bound(5, { port })], (_, response) =>
+      refuse(response, 404, 'NotFound'),
+    )
+    const second = bound(9, {}, { uid: 'u2' })
+    tell(watch, 'ADDED', second)
+    tell(watch, 'DELETED', second)
+    tell(watch, 'ADDED', bound(11, {}, { name: 'last', uid: 'u3' }))
+    await expect.poll(() => store.get('GuestInterface', 'last', 'default')).toBeDefined()
+    await store.release(key)
+    expect(nic(store)).toBeUndefined()
   })
 })
 
