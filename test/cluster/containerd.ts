@@ -53,7 +53,7 @@ export class Containerd {
     const end = Date.now() + longestStart
     while (!(await containerd.ctr('version').then(Boolean, () => false))) {
       if (child.exitCode !== null || Date.now() > end) {
-        const last = (await readFile(at('containerd.log'), 'utf8')).trimEnd().split('\n').slice(-15)
+        const last = (await readFile(containerd.log, 'utf8')).trimEnd().split('\n').slice(-15)
         throw new Error(`containerd did not start on ${host.name}. Its log ends:\n${last.join('\n')}`)
       }
       await delay(50)
@@ -63,6 +63,11 @@ export class Containerd {
 
   get socket(): string {
     return socketOf(this.#directory)
+  }
+
+  /** The file; says which container was stopped how. */
+  get log(): string {
+    return path.join(this.#directory, 'containerd.log')
   }
 
   /** `ctr ARGS` among the images and containers of Kubernetes, giving what it prints. */

@@ -174,7 +174,8 @@ describe('an update of the DaemonSet to another image', () => {
     await cluster.kubectl('wait', '--for=condition=Ready', 'gi/late', '--timeout=30s')
     expect(await linksOn('br0')).toContain(await deviceOf(host, 'vm1', late.mac))
 
-    // The old one has gone before the new one came.
+    // They ended by themselves when they were told to, and the old agent was gone before the new one came.
+    expect(await readFile(node.containerd.log, 'utf8')).not.toContain('Kill container')
     expect([...new Set(seen)].sort()).toEqual([0, 1])
     expect(await podImages()).toEqual([images.patchbay.name.replace(/:one$/, ':two')])
     await remove('late')
