@@ -70,11 +70,11 @@ export class BenchCluster {
     )
   }
 
-  /** Joins a host, and starts its agent. */
-  async join(host: LabHost): Promise<{ kubeconfig: string; agent: AgentProcess }> {
+  /** Joins a host, and starts its agent. `libvirt`: in the host; default libvirt's own. */
+  async join(host: LabHost, libvirt?: string): Promise<{ kubeconfig: string; agent: AgentProcess }> {
     const { kubeconfig } = await this.cluster.createHost(host.name)
     this.#reaches.push(await reachFrom(host, this.cluster.url))
-    return { kubeconfig, agent: await this.startAgent(host, kubeconfig) }
+    return { kubeconfig, agent: await this.startAgent(host, kubeconfig, libvirt) }
   }
 
   /** `libvirt`: in the host; default libvirt's own. */
