@@ -32,6 +32,9 @@ import { isApplied } from './managed-fields.ts'
 import { type Received, Reflector, type ReflectorTiming } from './reflector.ts'
 import { refusalOf } from './refusal.ts'
 
+/** A page of Hosts with 100 guests and 300 links each has 2.6 MB then; ten times as much would come late and stay long. */
+const hostsInPage = 50
+
 /** On what it holds back until the port is free. */
 export const finalizer = 'patchbay.dev/port'
 
@@ -224,7 +227,7 @@ export class ClusterStore {
       picture: this.#known[kind],
       keep: kept(kind),
       log,
-      timing,
+      timing: kind === 'Host' ? { page: hostsInPage, ...timing } : timing,
       onRecovered: () => {
         log.info({ kind }, 'follows the API server again')
         if (kind === 'Lease') this.agents.lookAnew()

@@ -118,6 +118,13 @@ describe('of an object is kept', () => {
     const [asked] = server.asked.filter(({ url }) => url.pathname === '/api/v1/nodes')
     expect(asked!.headers.accept).toContain('as=PartialObjectMetadataList')
   })
+
+  it('of Hosts, which are large, few in a page', async () => {
+    const { server } = await open({})
+    const pages = server.asked.filter(({ url }) => url.searchParams.has('limit'))
+    const sizes = pages.map(({ url }) => [url.pathname.split('/').at(-1), url.searchParams.get('limit')])
+    expect(Object.fromEntries(sizes)).toMatchObject({ guestinterfaces: '500', hosts: '50' })
+  })
 })
 
 it('finds what it is asked for by an index, as it changes', async () => {
