@@ -48,7 +48,9 @@ export class Operations {
     this.alive = new Checks()
     this.ready = new Checks()
     this.ready.set('started', () => 'not all that it works on has been read yet')
-    this.#server = createServer({ requestTimeout: 10_000, headersTimeout: 5_000 }, (request, response) => {
+    // Looked after every second: whoever connects and says nothing must not keep probes out for longer than that says.
+    const patience = { requestTimeout: 10_000, headersTimeout: 5_000, connectionsCheckingInterval: 1_000 }
+    this.#server = createServer(patience, (request, response) => {
       // The only thing that can fail is a metric of ours, which must not end the process.
       this.#answer(request, response).catch((error: unknown) => {
         send(response, 500, `${error instanceof Error ? error.message : String(error)}\n`)
