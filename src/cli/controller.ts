@@ -19,7 +19,8 @@ export function addController(program: Command): void {
     .summary('bind interfaces to hosts, in a cluster')
     .description(
       'Binds interfaces to the hosts where their guests are, keeps a Host for each\n' +
-        'Node, and sums up how Networks and PortGroups stand, until told to stop.\n' +
+        'Node that has an agent, and sums up how Networks and PortGroups stand, until\n' +
+        'told to stop.\n' +
         'Of several that run one acts, and another takes over within 15 s.',
     )
     .usage('--kubeconfig FILE | --in-cluster [--listen ADDRESS:PORT]')
