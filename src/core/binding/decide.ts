@@ -6,6 +6,7 @@
  * let go, or when that agent is silent while the guest runs elsewhere.
  */
 import type { GuestInterface } from '../../api/guest-interface.ts'
+import { namespaceOf } from '../identity.ts'
 import type { Check } from '../interface-status.ts'
 import { notOwned } from '../ownership.ts'
 import type { Refusal } from '../refusal.ts'
@@ -145,12 +146,13 @@ function newPlace(
 }
 
 function findPlace(
-  { spec, metadata }: GuestInterface,
+  resource: GuestInterface,
   home: Home | undefined,
   surroundings: Surroundings,
 ): Sighting | Refusal {
+  const { spec } = resource
   const { sightings, hosts } = surroundings
-  const namespace = metadata.namespace ?? 'default'
+  const namespace = namespaceOf(resource)
   return placeOf({
     guest: spec.guest,
     ...(spec.hostName !== undefined && { pin: spec.hostName }),

@@ -7,6 +7,7 @@ import { backOffMs } from '../../reconcile/back-off.ts'
 import type { StoreLog } from '../store.ts'
 import type { ApiClient } from './api-client.ts'
 import { ApiError, isConflict } from './api-error.ts'
+import { microTime } from './micro-time.ts'
 
 export interface Transition {
   type: 'Normal' | 'Warning'
@@ -57,7 +58,6 @@ export class EventWriter {
     if (this.#waiting.length >= mostWaiting) this.#waiting.shift()
     // Events of what has no namespace are in this one.
     const namespace = metadata.namespace ?? 'default'
-    const time = new Date().toISOString()
     const event = {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
@@ -70,8 +70,7 @@ export class EventWriter {
       reason,
       action: 'Reconcile',
       note: shortened(note || reason),
-      // The API server wants microseconds.
-      eventTime: `${time.slice(0, -1)}000Z`,
+      eventTime: microTime(),
     }
     this.#waiting.push(event)
     void this.#send()
