@@ -1,8 +1,8 @@
 /**
  * Where the API server is and who we are there, from a kubeconfig file or from what a pod is given.
  *
- * Of client-node only the readers of kubeconfig entries and exec plugins are imported, by their files: its index and
- * whatever imports its generated models cost an agent 75 MiB (docs/decisions/0011-kubernetes-api.md).
+ * Of client-node only the readers of kubeconfig entries are imported, by their file: its index and whatever imports its
+ * generated models cost an agent 75 MiB (docs/decisions/0011-kubernetes-api.md).
  */
 import { readFile } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
@@ -13,8 +13,8 @@ import {
   newUsers,
   type User,
 } from '@kubernetes/client-node/dist/config_types.js'
-import { ExecAuth } from '@kubernetes/client-node/dist/exec_auth.js'
 import { parse } from 'yaml'
+import { askPlugin } from './exec-plugin.ts'
 
 /** What a connection and a request need. */
 export interface Credentials {
@@ -94,13 +94,11 @@ export function readKubeconfig(text: string, directory: string): Access {
   if (!user) throw new Error(`has no user ${JSON.stringify(context.user)}`)
   refuseUnsupported(cluster, user)
   const at = (path: string | undefined) => (path ? resolve(directory, path) : undefined)
-  const exec = new ExecAuth()
   return {
     server: cluster.server,
     async credentials() {
-      const plugin: { headers?: Record<string, string>; cert?: string; key?: string } = {}
-      if (user.exec) await exec.applyAuthentication(user, plugin)
-      const token = user.token ?? (await fileOr(at(tokenFiles.get(user.name))))?.toString()
+      const plugin = user.exec ? await askPlugin(user.exec) : {}
+      const token = plugin.token ?? user.token ?? (await fileOr(at(tokenFiles.get(user.name))))?.toString()
       return {
         tls: {
           ca: await fileOr(at(cluster.caFile), cluster.caData),
@@ -110,7 +108,6 @@ export function readKubeconfig(text: string, directory: string): Access {
           ...(cluster.tlsServerName && { servername: cluster.tlsServerName }),
         },
         headers: {
-          ...plugin.headers,
           ...(token && bearer(token)),
           ...(user.impersonateUser && { 'Impersonate-User': user.impersonateUser }),
         },
@@ -120,6 +117,11 @@ export function readKubeconfig(text: string, directory: string): Access {
 }
 
 function refuseUnsupported(cluster: Cluster, user: User): void {
+  if (!/^https?:$/.test(URL.parse(cluster.server)?.protocol ?? '')) {
+    throw new Error(
+      `has the server ${JSON.stringify(cluster.server)}, which is no URL such as https://10.0.0.1:6443`,
+    )
+  }
   const refused = [
     cluster.proxyUrl && 'proxy-url',
     user.authProvider && 'auth-provider',

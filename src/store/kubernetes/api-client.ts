@@ -40,6 +40,8 @@ export class ApiClient {
   readonly #credentialsMs: number
   readonly #onRequest: ApiClientOptions['onRequest']
   #credentials: { value: Promise<Credentials>; readAt: number } | undefined
+  /** As they were read last; undefined once the server took them no more. */
+  #lastRead: Credentials | undefined
 
   constructor(
     access: Access,
@@ -88,6 +90,7 @@ export class ApiClient {
       if (error.status === 401 && !renewed) {
         renewed = true
         this.#credentials = undefined
+        this.#lastRead = undefined
         const now = await this.#currentCredentials()
         if (now.headers.Authorization !== credentials.headers.Authorization) continue
       }
@@ -180,7 +183,7 @@ export class ApiClient {
   #currentCredentials(): Promise<Credentials> {
     const now = performance.now()
     if (!this.#credentials || now - this.#credentials.readAt > this.#credentialsMs) {
-      const value = this.#access.credentials()
+      const value = this.#readCredentials()
       this.#credentials = { value, readAt: now }
       // A file that cannot be read now is looked at again by the next call.
       value.catch(() => {
@@ -188,6 +191,17 @@ export class ApiClient {
       })
     }
     return this.#credentials.value
+  }
+
+  /** What cannot be read now, as a file or a plugin that is being replaced, stands as it was read last. */
+  async #readCredentials(): Promise<Credentials> {
+    try {
+      this.#lastRead = await this.#access.credentials()
+      return this.#lastRead
+    } catch (error) {
+      if (this.#lastRead) return this.#lastRead
+      throw error
+    }
   }
 }
 

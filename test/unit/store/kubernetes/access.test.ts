@@ -49,12 +49,26 @@ it('takes files from beside the kubeconfig, and reads them anew each time', asyn
   expect((await access.credentials()).headers.Authorization).toBe('Bearer token 2')
 })
 
-it('asks an exec plugin', async () => {
-  const status = { token: 'from-plugin' }
-  const answer = { apiVersion: 'client.authentication.k8s.io/v1', kind: 'ExecCredential', status }
-  write({ exec: { command: 'echo', args: [JSON.stringify(answer)] } })
-  const { headers } = await (await accessFromFile(file())).credentials()
-  expect(headers).toEqual({ Authorization: 'Bearer from-plugin' })
+/** A plugin that is this script, and answers with what it calls `status`. */
+function writePlugin(script: string): void {
+  const answer = '{"apiVersion":"client.authentication.k8s.io/v1","kind":"ExecCredential","status":%s}'
+  const args = ['-c', `${script}; printf '${answer}' "$status"`]
+  write({ exec: { command: 'sh', args, env: [{ name: 'NAME', value: 'plugin' }] } })
+}
+
+it('asks an exec plugin anew each time, since the server may take its last token no more', async () => {
+  const count = join(directory, 'count')
+  writePlugin(`echo x >> ${count}; status="{\\"token\\":\\"$NAME-$(wc -l < ${count})\\"}"`)
+  const access = await accessFromFile(file())
+  expect((await access.credentials()).headers).toEqual({ Authorization: 'Bearer plugin-2' })
+  expect((await access.credentials()).headers).toEqual({ Authorization: 'Bearer plugin-3' })
+})
+
+it('takes a certificate from an exec plugin', async () => {
+  writePlugin(`status='{"clientCertificateData":"cert","clientKeyData":"key"}'`)
+  const { tls, headers } = await (await accessFromFile(file())).credentials()
+  expect(tls).toMatchObject({ cert: 'cert', key: 'key' })
+  expect(headers).toEqual({})
 })
 
 it.each([
@@ -72,13 +86,25 @@ it.each([
     {},
     /names .*\/none, and there is no such file/,
   ],
-  ['a plugin that fails', { exec: { command: 'false', args: [] } }, {}, {}, /kubeconfig: /],
+  ['a server that is no URL', {}, { server: 'api.example' }, {}, /has the server "api.example", which is no/],
+  ['a plugin that fails', { exec: { command: 'false' } }, {}, {}, /exec plugin false: /],
+  ['a plugin that is not there', { exec: { command: 'no-such' } }, {}, {}, /exec plugin no-such: .*ENOENT/],
 ])('refuses %s, and names the file', async (_, user, cluster, rest, message) => {
   write(user, cluster, rest)
   const answer = accessFromFile(file())
   await expect(answer).rejects.toThrow(message)
   await expect(answer).rejects.toThrow(file())
 })
+
+it.each(['{}', 'null', '{"status":null}', '{"status":{}}', 'hello'])(
+  'takes no plugin that answers %s',
+  async (answer) => {
+    write({ exec: { command: 'echo', args: [answer] } })
+    await expect(accessFromFile(file())).rejects.toThrow(
+      /kubeconfig: exec plugin echo: answered without a token/,
+    )
+  },
+)
 
 it.each([
   ['', /is not a kubeconfig/],
