@@ -81,6 +81,9 @@ async function run(options: ControllerOptions, log: Logger, observation?: Observ
       concurrency: CONCURRENCY,
       onPass: observation?.hooks.onPass,
     })
+    // Who is silent is known before anything is decided by it: what the leader before this one said of that stands.
+    for (const key of wakes.hosts()) running.add(key)
+    await Promise.race([running.idle({ within: 0, tries: 1 }), aborted(term)])
     runner = running
     wake(wakes.all())
     const resync = setInterval(() => {

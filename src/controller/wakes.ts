@@ -26,15 +26,19 @@ export class Wakes {
     this.#store = store
   }
 
-  /** A Host's without its Node too: it is to go. */
-  all(): Key[] {
+  /** Without its Node too: it is to go. */
+  hosts(): Key[] {
     const names = new Set(
       (['Node', 'Host', 'Lease'] as const).flatMap((kind) =>
         this.#store.list(kind).map(({ metadata }) => metadata.name),
       ),
     )
+    return Array.from(names, (name): Key => ({ kind: 'Host', name }))
+  }
+
+  all(): Key[] {
     return [
-      ...Array.from(names, (name): Key => ({ kind: 'Host', name })),
+      ...this.hosts(),
       ...this.#networks(() => true),
       ...this.#portGroups(() => true),
       ...this.#store.list('GuestInterface').map(keyOf),
