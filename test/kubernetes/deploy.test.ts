@@ -286,6 +286,15 @@ describe("an agent's token", () => {
   })
 
   it.each([
+    { spec: { leaseDurationSeconds: 1_000_000 } },
+    { metadata: { finalizers: ['example.org/stay'] } },
+    { metadata: { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'abc', uid: 'another' }] } },
+  ])('makes of its Lease no other by %j', async (change) => {
+    const changing = patch(abc, pathOf(lease('abc')), change)
+    expect(await said(changing)).toContain('the controller says how long a Lease lasts')
+  })
+
+  it.each([
     [
       'about others',
       { regarding: { apiVersion: 'v1', kind: 'Pod', name: 'x', namespace: 'shop' } },
