@@ -52,7 +52,7 @@ RUN set -e; mkdir /image; \
 FROM scratch
 COPY --from=tools /image /
 COPY --from=pruned /patchbay/node_modules /patchbay/node_modules
-COPY package.json /patchbay/
+COPY package.json LICENSE /patchbay/
 COPY --from=compiled /patchbay/dist /patchbay/dist
 ENV PATH=/usr/sbin:/usr/bin:/sbin:/bin
 # The controller's; an agent runs as root (deploy/).

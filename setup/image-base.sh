@@ -1,14 +1,18 @@
 # What the tests build Patchbay's image on, since no registry of packages has images: this machine's release of Debian, made by
 # debootstrap, with npm and the pinned Node in it. image-base-KEY.tar of the lab's cache directory, where
-# test/cluster/image.ts looks for it; KEY changes with this file.
+# test/cluster/image.ts looks for it; KEY changes with this file, the release and the pinned Node.
 
 BASE_NPM=11.19.1
 
 ensure_image_base() {
-  base=${XDG_CACHE_HOME:-$HOME/.cache}/patchbay-lab/image-base-$(sha256sum <setup/image-base.sh | cut -c 1-16).tar
+  base=${XDG_CACHE_HOME:-$HOME/.cache}/patchbay-lab/image-base-$(image_base_key).tar
   if [ ! -f "$base" ]; then
     make_image_base
   fi
+}
+
+image_base_key() {
+  { cat setup/image-base.sh /etc/debian_version && grep '"node-linux-' package.json; } | sha256sum | cut -c 1-16
 }
 
 make_image_base() {
@@ -26,6 +30,7 @@ make_image_base() {
   add_npm_to_base >"$work/log" 2>&1 || base_cannot_be_had
   # Named in the end: a file that is there is whole.
   tar -C "$work/tree" -cf "$work/tar" .
+  rm -f "$(dirname "$base")"/image-base-*.tar
   mv "$work/tar" "$base"
   rm -rf "$work"
   trap - EXIT INT TERM HUP

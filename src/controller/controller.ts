@@ -29,8 +29,9 @@ export interface ControllerOptions {
 const CONCURRENCY = 16
 /** Below what is left of the Lease when a term ends. */
 const STOP_GRACE_MS = 2_000
-/** Milliseconds. */
+/** Milliseconds, and more for each host: many hosts tell one after the other, and every agent hears of each sum. */
 const SUM_DELAY_MS = 300
+const SUM_DELAY_OF_HOST_MS = 3
 /** Nothing but a fault of ours makes it necessary: every change is told. */
 const RESYNC_MS = 600_000
 
@@ -62,9 +63,11 @@ async function run(options: ControllerOptions, log: Logger, observation?: Observ
   let runner: Runner<Key> | undefined
   const wake = (keys: Iterable<Key>) => {
     if (!runner) return
+    const hosts = store.list('Host').length
     for (const key of keys) {
       // Sums over all hosts: what many of these tell at once is one look.
-      if (key.kind === 'Network' || key.kind === 'PortGroup') runner.addAfter(key, SUM_DELAY_MS)
+      if (key.kind === 'Network' || key.kind === 'PortGroup')
+        runner.addAfter(key, SUM_DELAY_MS + SUM_DELAY_OF_HOST_MS * hosts)
       else runner.add(key)
     }
   }

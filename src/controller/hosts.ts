@@ -25,11 +25,11 @@ export function hostReconciler({ store, wakes, wake }: ControllerContext): Recon
       await store.delete('Lease', name)
       return done
     }
-    const lease = store.get('Lease', name)
-    if (!lease) await store.createLease(name)
+    if (!store.get('Lease', name)) await store.createLease(name)
     const labels = node.metadata.labels ?? {}
     if (!host) {
-      if (lease?.spec.renewTime) await store.createHost(name, labels)
+      // Not by what its Lease said long ago: the Host of an agent that was taken off its Node can be deleted.
+      if (store.agents.isAnswering(name)) await store.createHost(name, labels)
       return done
     }
     if (!isDeepStrictEqual(host.metadata.labels ?? {}, labels)) await store.setHostLabels(name, labels)

@@ -87,8 +87,17 @@ async function removeOld(): Promise<void> {
 
 /** What setup/image-base.sh made, as an image. */
 async function importBase(): Promise<string> {
-  const script = await readFile(path.join(checkout, 'setup/image-base.sh'))
-  const key = createHash('sha256').update(script).digest('hex').slice(0, 16)
+  // As image_base_key of setup/image-base.sh has it.
+  const [script, release, manifest] = await Promise.all(
+    ['setup/image-base.sh', '/etc/debian_version', 'package.json'].map((file) =>
+      readFile(path.resolve(checkout, file), 'utf8'),
+    ),
+  )
+  const pinned = manifest!.split('\n').filter((line) => line.includes('"node-linux-'))
+  const key = createHash('sha256')
+    .update([script, release, ...pinned.map((line) => `${line}\n`)].join(''))
+    .digest('hex')
+    .slice(0, 16)
   const name = `localhost/patchbay-base:${key}`
   if ((await buildah('images', '--quiet', '--filter', `reference=${name}`)) !== '') return name
   const tree = path.join(cacheDirectory(), `image-base-${key}.tar`)

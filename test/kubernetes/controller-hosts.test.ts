@@ -120,6 +120,18 @@ it('has a Lease for each Node, and a Host with its labels once its agent has bee
   await expect.poll(() => labelsOf('pbhost', 'def')).toEqual({ rack: 'r2' })
 })
 
+it('leaves away the Host of an agent that is not heard of any more, once somebody deletes it', async () => {
+  await expect.poll(() => readyOf('def'), { timeout: 20_000 }).toBe('Unknown AgentSilent')
+  await lab.kubectl('delete', 'pbhost', 'def')
+  // Wakes its key.
+  await lab.kubectl('label', 'node', 'def', 'rack=r4', '--overwrite')
+  await lab.kubectl('label', 'node', 'control', 'seen=yes')
+  await expect.poll(() => labelsOf('pbhost', 'control')).toHaveProperty('seen')
+  expect(await names('pbhost')).toEqual(['control'])
+  await renew('def')
+  await expect.poll(() => names('pbhost')).toEqual(['control', 'def'])
+})
+
 it('makes again what somebody deletes while its Node is there', async () => {
   const uid = async () => (await kubectlJson<Host>('get', 'pbhost', 'def')).metadata.uid
   const before = await uid()

@@ -15,6 +15,8 @@ interface Heard {
   at: number
   /** Nothing was heard for as long as the Lease lasts, and the server has said so when it was asked. */
   silent: boolean
+  /** A renewal was seen to come, and no silence since: what a Lease says when it is first read may be long ago. */
+  answering: boolean
 }
 
 /** Seconds, where a Lease doesn't say it. */
@@ -37,7 +39,7 @@ export class AgentLeases {
     this.#since = this.#now()
   }
 
-  /** Whether this concerns anybody: the first renewal does, and one after a silence, and no other. */
+  /** Whether this concerns anybody: the first renewal that is seen does, and one after a silence, and no other. */
   hear({ key: { name }, before, after }: Change<Lease>): boolean {
     if (after === undefined) {
       this.#heard.delete(name)
@@ -47,9 +49,9 @@ export class AgentLeases {
     const { renewTime } = after.spec
     const heard = this.#heard.get(name)
     if (heard && heard.uid === uid && heard.renewTime === renewTime) return false
-    this.#heard.set(name, { uid, renewTime, at: this.#now(), silent: false })
-    if (before === undefined || heard === undefined || heard.uid !== uid) return true
-    return heard.silent || heard.renewTime === undefined
+    const isRenewal = before !== undefined && heard !== undefined && heard.uid === uid
+    this.#heard.set(name, { uid, renewTime, at: this.#now(), silent: false, answering: isRenewal })
+    return !isRenewal || !heard.answering
   }
 
   /** Milliseconds until the agent that is to renew this Lease is silent, should nothing come of it; 0: it is time to ask. */
@@ -62,7 +64,13 @@ export class AgentLeases {
   /** The server has been asked, and has no other renewal of this Lease than the one that was heard of last. */
   confirm(name: string): void {
     const heard = this.#heard.get(name)
-    if (heard) heard.silent = true
+    if (!heard) return
+    heard.silent = true
+    heard.answering = false
+  }
+
+  isAnswering(name: string): boolean {
+    return this.#heard.get(name)?.answering ?? false
   }
 
   isSilent(name: string): boolean {

@@ -48,6 +48,15 @@ it('one that was never renewed is due after its duration too', () => {
   expect(leases.silentIn(lease())).toBe(0)
 })
 
+it('what a Lease says when it is read first is no answer: it may be long ago', () => {
+  const { leases, hear } = follow()
+  expect(hear(lease('a'))).toBe(true)
+  expect(leases.isAnswering('abc')).toBe(false)
+  expect(hear(lease('b'))).toBe(true)
+  expect(leases.isAnswering('abc')).toBe(true)
+  expect(hear(lease('c'))).toBe(false)
+})
+
 it('where nobody could look, all agents have their time again', () => {
   const { leases, hear, pass } = follow()
   hear(lease('a'))
@@ -59,9 +68,12 @@ it('where nobody could look, all agents have their time again', () => {
 it('concerns somebody when it comes, goes, is another one, or is renewed first or after its agent was silent', () => {
   const { leases, hear } = follow()
   expect(hear(lease())).toBe(true)
+  expect(leases.isAnswering('abc')).toBe(false)
   expect(hear(lease('a'))).toBe(true)
+  expect(leases.isAnswering('abc')).toBe(true)
   expect(hear(lease('b'))).toBe(false)
   leases.confirm('abc')
+  expect(leases.isAnswering('abc')).toBe(false)
   expect(hear(lease('b'))).toBe(false)
   expect(leases.isSilent('abc')).toBe(true)
   expect(hear(lease('c'))).toBe(true)
