@@ -149,7 +149,10 @@ async function deploy(cluster: Cluster): Promise<void> {
 async function wire(abc: LabHost, def: LabHost, address: string): Promise<Migrations> {
   await addOpenVswitchBridge(abc, 'ovsbr0')
   await connectHosts(abc, def, 'wire0')
-  await abc.run(`ovs-vsctl add-port ovsbr0 wire0 && ip address add ${address} dev ovsbr0`)
+  // Else the kernel answers ARP for the address on wire0 too, with the MAC address of wire0, where the switch knows another way.
+  await abc.run(`echo 1 >/proc/sys/net/ipv4/conf/all/arp_ignore
+    ovs-vsctl add-port ovsbr0 wire0
+    ip address add ${address} dev ovsbr0`)
   // Bridges: where both ends of a veth are on the host, libvirtd looks for its physical device without end. Promiscuous
   // ones hand on what is for a macvtap.
   await def.run(`for dev in eth2 eth3; do ip link add $dev type bridge; ip link set $dev promisc on up; done
