@@ -15,6 +15,7 @@ import { type Binding, createContext } from './context.ts'
 import type { AgentHooks } from './hooks.ts'
 import { interfaceReconciler } from './interface/reconcile.ts'
 import { inventoryReconciler } from './inventory.ts'
+import { InventoryPace, SHORTEST_MS } from './inventory-pace.ts'
 import { portGroupReconciler } from './network/port-group.ts'
 import { networkReconciler } from './network/reconcile.ts'
 import { takePlace } from './place.ts'
@@ -38,8 +39,6 @@ export interface AgentOptions {
 /** Finds what no event tells. */
 const RESYNC_MS = 30_000
 const RESYNC_SPREAD_MS = 5_000
-/** Inventory reads every guest of the host: many changes are one look. */
-const INVENTORY_DELAY_MS = 500
 /** How many keys at a time; libvirt takes four reads and four writes of one client. */
 const CONCURRENCY = 8
 /** How long the first passes wait for libvirt before they report that it isn't there. */
@@ -77,9 +76,11 @@ async function run(options: AgentOptions, log: Logger, operations?: Operations):
     concurrency: CONCURRENCY,
     onPass,
   })
+  // Whoever waits for the end does not wait for long.
+  const pace = new InventoryPace(options.once ? SHORTEST_MS : undefined)
   const wake = (keys: Iterable<Key>) => {
     for (const key of keys) {
-      if (key.kind === 'Host') runner.addAfter(key, INVENTORY_DELAY_MS)
+      if (key.kind === 'Host') runner.addAfter(key, pace.delayMs(performance.now()))
       else runner.add(key)
     }
   }
@@ -96,7 +97,7 @@ async function run(options: AgentOptions, log: Logger, operations?: Operations):
     GuestInterface: interfaceReconciler(context),
     Network: networkReconciler(context),
     PortGroup: portGroupReconciler(context),
-    Host: inventoryReconciler(context),
+    Host: inventoryReconciler(context, pace),
     // Concerns interfaces, and has nothing of its own on a host.
     GuestGrant: async () => done,
   }
@@ -131,7 +132,7 @@ async function run(options: AgentOptions, log: Logger, operations?: Operations):
 
   await Promise.race([
     aborted(signal),
-    options.once ? runner.idle({ within: 2 * INVENTORY_DELAY_MS, tries: 3 }) : never,
+    options.once ? runner.idle({ within: 2 * SHORTEST_MS, tries: 3 }) : never,
   ])
   log.info('agent stops')
   clearInterval(resync)

@@ -10,11 +10,12 @@ import { done } from '../reconcile/outcome.ts'
 import type { Reconcile } from '../reconcile/runner.ts'
 import type { Key } from '../store/store.ts'
 import type { Context } from './context.ts'
+import type { InventoryPace } from './inventory-pace.ts'
 import type { LedgerView } from './port-ledger.ts'
 
 export type HostKey = Key & { kind: 'Host' }
 
-export function inventoryReconciler(context: Context): Reconcile<HostKey> {
+export function inventoryReconciler(context: Context, pace: InventoryPace): Reconcile<HostKey> {
   return async (key, { signal }) => {
     const { metadata, status: previous = {} } = context.store.get('Host', key.name) ?? {}
     const generation = metadata?.generation ?? 0
@@ -22,14 +23,18 @@ export function inventoryReconciler(context: Context): Reconcile<HostKey> {
       const conditions = readiness(ready, generation, previous.conditions ?? [], new Date().toISOString())
       return context.store.writeStatus(key, { ...status, observedGeneration: generation, conditions })
     }
+    const begun = performance.now()
+    let status: HostStatus
     try {
-      const status = await takeInventory(context, signal)
-      await report(status, { status: 'True', reason: 'Accepted', message: 'libvirt and the kernel answer' })
+      status = await takeInventory(context, signal)
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       await report(previous, { status: 'Unknown', reason: 'LibvirtUnavailable', message })
       throw error
     }
+    const now = performance.now()
+    pace.ended(now - begun, now)
+    await report(status, { status: 'True', reason: 'Accepted', message: 'libvirt and the kernel answer' })
     return done
   }
 }
