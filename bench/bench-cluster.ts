@@ -9,7 +9,7 @@ import { ApiClient } from '../src/store/kubernetes/api-client.ts'
 import { objectPath } from '../src/store/kubernetes/resource-path.ts'
 import { Cluster } from '../test/cluster/cluster.ts'
 import { type Reach, reachFrom } from '../test/cluster/reach.ts'
-import { applyCrds, repository } from '../test/kubernetes/crds.ts'
+import { install, repository } from '../test/kubernetes/installation.ts'
 import type { LabHost } from '../test/lab/host.ts'
 import {
   AgentProcess,
@@ -39,8 +39,7 @@ export class BenchCluster {
 
   static async start(): Promise<BenchCluster> {
     const cluster = await Cluster.start()
-    await applyCrds(cluster)
-    await cluster.kubectl('apply', '-k', join(repository, 'deploy'))
+    await install(cluster)
     const grant = {
       apiVersion: 'patchbay.dev/v1alpha1',
       kind: 'GuestGrant',

@@ -1,7 +1,7 @@
 /** What an agent may do in a test's cluster: what it may where it is deployed, by the deployment's own files. */
 import path from 'node:path'
 import type { Cluster } from '../cluster/cluster.ts'
-import { repository } from './crds.ts'
+import { repository } from './installation.ts'
 
 /** RBAC, and the policies that hold an agent to its own host. Anybody else may write status here. */
 export async function grantAgents(cluster: Cluster): Promise<void> {

@@ -4,7 +4,7 @@ import path from 'node:path'
 import { execa } from 'execa'
 import { expect, it } from 'vitest'
 import { parse } from 'yaml'
-import { repository } from './crds.ts'
+import { repository } from './installation.ts'
 
 const file = path.join(repository, 'deploy', 'argo-cd', 'argocd-cm.yaml')
 const { data } = parse(readFileSync(file, 'utf8')) as { data: Record<string, string> }

@@ -8,7 +8,7 @@ import { type Reach, reachFrom } from '../cluster/reach.ts'
 import { LabHost } from '../lab/host.ts'
 import type { Manifest } from '../lab/manifests.ts'
 import { grantAgents } from './agent-rights.ts'
-import { applyCrds } from './crds.ts'
+import { applyCrds } from './installation.ts'
 
 export class ClusterHost {
   readonly cluster: Cluster

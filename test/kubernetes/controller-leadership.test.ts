@@ -3,7 +3,7 @@ import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { Cluster } from '../cluster/cluster.ts'
 import { ClusterController } from '../cluster/controller.ts'
 import { grantController } from './agent-rights.ts'
-import { applyCrds } from './crds.ts'
+import { applyCrds } from './installation.ts'
 
 let cluster: Cluster
 const started: ClusterController[] = []

@@ -7,7 +7,7 @@ import { kinds } from '../../src/api/kinds.ts'
 import { readManifests } from '../../src/api/read-manifest.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { guestGrant, guestInterface, network } from '../unit/api/resources.ts'
-import { applyCrds, repository } from './crds.ts'
+import { applyCrds, repository } from './installation.ts'
 
 interface Stored {
   metadata: { name: string; namespace?: string; managedFields?: { manager: string }[] }

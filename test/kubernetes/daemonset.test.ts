@@ -14,7 +14,7 @@ import { LabHost } from '../lab/host.ts'
 import { guestInterface, inNetwork, network, pool } from '../lab/manifests.ts'
 import { addBridge, addVethPool } from '../lab/pool.ts'
 import { deviceOf, interfaces, macvtaps } from '../lab/world.ts'
-import { applyCrds, repository } from './crds.ts'
+import { applyCrds, repository } from './installation.ts'
 
 const system = '--namespace=patchbay-system'
 const agentPods = ['pods', system, '--selector=app.kubernetes.io/name=patchbay-agent']

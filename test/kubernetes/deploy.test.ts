@@ -11,7 +11,7 @@ import type { Call } from '../../src/store/kubernetes/call.ts'
 import { openClient } from '../../src/store/kubernetes/open.ts'
 import { Cluster, type ClusterHostOptions } from '../cluster/cluster.ts'
 import { guestInterface, inNetwork, network } from '../lab/manifests.ts'
-import { applyCrds, repository } from './crds.ts'
+import { applyCrds, repository } from './installation.ts'
 
 const deployment = path.join(repository, 'deploy')
 const uuid = '09b11c53-8b5c-4eeb-8f00-d84eaa0aaa4f'

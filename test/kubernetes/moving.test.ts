@@ -2,7 +2,6 @@
  * What becomes of the interface of a guest that leaves a host in other ways than a migration, with a controller and two agents:
  * network plain is a bridge on host abc and a device of a pool on host def.
  */
-import path from 'node:path'
 import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import type { GuestGrantSpec } from '../../src/api/guest-grant.ts'
 import type { GuestInterface, GuestInterfaceSpec } from '../../src/api/guest-interface.ts'
@@ -16,7 +15,7 @@ import { LabHost } from '../lab/host.ts'
 import { guestInterface, inNetwork, network } from '../lab/manifests.ts'
 import { addBridge, addVethPool } from '../lab/pool.ts'
 import { deviceOf, interfaces, macvtaps } from '../lab/world.ts'
-import { applyCrds, repository } from './crds.ts'
+import { install } from './installation.ts'
 import { writesOf, writesSince } from './writes.ts'
 
 const uuid = '5dea22b3-1d52-d8f3-2516-782e98ab3fa0'
@@ -37,8 +36,7 @@ beforeAll(async () => {
   ])
   await addBridge(abc, 'br0')
   await addVethPool(def, 1)
-  await applyCrds(cluster)
-  await cluster.kubectl('apply', '-k', path.join(repository, 'deploy'))
+  await install(cluster)
   const access = await cluster.createHost('control', { serviceAccount: 'patchbay-controller' })
   controller = new ClusterController(access)
   await controller.start()

@@ -14,7 +14,7 @@ import { LabHost } from '../lab/host.ts'
 import { guestInterface, inNetwork, network, pool, portGroup } from '../lab/manifests.ts'
 import { addBridge, addOpenVswitchBridge, addVethPool } from '../lab/pool.ts'
 import { interfaces, linkNames } from '../lab/world.ts'
-import { applyCrds, repository } from './crds.ts'
+import { install, repository } from './installation.ts'
 import { kstatus } from './kstatus.ts'
 
 let cluster: Cluster
@@ -25,8 +25,7 @@ let controller: ClusterController
 
 beforeAll(async () => {
   ;[cluster, host] = await Promise.all([Cluster.start(), LabHost.start({ name: 'abc', openVswitch: true })])
-  await applyCrds(cluster)
-  await cluster.kubectl('apply', '-k', path.join(repository, 'deploy'))
+  await install(cluster)
   await addBridge(host, 'br0')
   await addOpenVswitchBridge(host, 'ovsbr0')
   await addVethPool(host, 5)

@@ -2,7 +2,6 @@
  * A cluster as it is deployed, with a real controller and hosts whose agents the test plays, by the tokens that agents have:
  * what they tell of their guests, and what becomes of the interfaces that are bound to them.
  */
-import path from 'node:path'
 import { expect, vi } from 'vitest'
 import type { Condition } from '../../src/api/conditions.ts'
 import type { GuestInterface, GuestInterfaceStatus } from '../../src/api/guest-interface.ts'
@@ -16,7 +15,7 @@ import { openClient } from '../../src/store/kubernetes/open.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { ClusterController } from '../cluster/controller.ts'
 import type { Manifest } from '../lab/manifests.ts'
-import { applyCrds, repository } from './crds.ts'
+import { install } from './installation.ts'
 
 export const one = '11111111-1111-4111-8111-111111111111'
 export const two = '22222222-2222-4222-8222-222222222222'
@@ -43,8 +42,7 @@ export class PlayedCluster {
   /** The controller leads, and these hosts have told that they have no guests. */
   static async start(...hostNames: string[]): Promise<PlayedCluster> {
     const cluster = await Cluster.start()
-    await applyCrds(cluster)
-    await cluster.kubectl('apply', '-k', path.join(repository, 'deploy'))
+    await install(cluster)
     // Its Pod is on a Node of its own.
     const access = await cluster.createHost('control', { serviceAccount: 'patchbay-controller' })
     const admin = (await openClient(cluster.admin.kubeconfig))()

@@ -8,7 +8,7 @@ import { validate } from '../../src/api/validate.ts'
 import { Cluster } from '../cluster/cluster.ts'
 import { guestInterface, network, portGroup } from '../unit/api/resources.ts'
 import { changeRows, ruleRows, type Spec } from '../unit/api/rule-rows.ts'
-import { applyCrds } from './crds.ts'
+import { applyCrds } from './installation.ts'
 
 interface Manifest {
   kind: Kind

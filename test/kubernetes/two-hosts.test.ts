@@ -8,8 +8,8 @@ import { generateMac } from '../../src/core/resolve/generated.ts'
 import { BootedGuest } from '../lab/booted-guest.ts'
 import type { LabHost } from '../lab/host.ts'
 import { interfaces, macvtaps } from '../lab/world.ts'
-import { repository } from './crds.ts'
 import { History } from './history.ts'
+import { repository } from './installation.ts'
 import { TwoHosts } from './two-hosts.ts'
 
 const example = path.join(repository, 'examples/worked-example')

@@ -15,7 +15,7 @@ import { type Reach, reachFrom } from '../cluster/reach.ts'
 import { LabHost } from '../lab/host.ts'
 import { connectHosts, Migrations } from '../lab/migration.ts'
 import { addOpenVswitchBridge } from '../lab/pool.ts'
-import { applyCrds, repository } from './crds.ts'
+import { install, repository } from './installation.ts'
 
 /** A host with its agent, and the agent's way to the API server. */
 export interface Joined {
@@ -142,8 +142,7 @@ export class TwoHosts {
 }
 
 async function deploy(cluster: Cluster): Promise<void> {
-  await applyCrds(cluster)
-  await cluster.kubectl('apply', '-k', path.join(repository, 'deploy'))
+  await install(cluster)
 }
 
 async function wire(abc: LabHost, def: LabHost, address: string): Promise<Migrations> {

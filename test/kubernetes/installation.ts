@@ -1,4 +1,4 @@
-/** Patchbay's definitions in a test's cluster. */
+/** Patchbay as it ships, in a test's cluster. */
 import path from 'node:path'
 import type { Cluster } from '../cluster/cluster.ts'
 
@@ -8,4 +8,10 @@ export const repository = path.join(import.meta.dirname, '../..')
 export async function applyCrds(cluster: Cluster): Promise<void> {
   await cluster.kubectl('apply', '-k', path.join(repository, 'crds'))
   await cluster.kubectl('wait', '--for=condition=Established', '--timeout=30s', 'crd', '--all')
+}
+
+/** The two commands by which a cluster gets Patchbay. No pod of it runs where there is no kubelet. */
+export async function install(cluster: Cluster): Promise<void> {
+  await applyCrds(cluster)
+  await cluster.kubectl('apply', '-k', path.join(repository, 'deploy'))
 }
