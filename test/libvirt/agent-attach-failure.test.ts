@@ -87,6 +87,21 @@ it.each<
   expect((await interfaces(host, 'vm1', 'saved')).join()).not.toContain('ua-patchbay-')
 })
 
+it('is tried less and less often, though the links of each try wake it', async () => {
+  const manifest = guestInterface('again', 'vm1', { ...bridged, rom: { file: '/nowhere' } })
+  await agent.apply(manifest)
+  const said = (text: string) =>
+    agent.log
+      .map((line) => JSON.parse(line))
+      .filter(({ key, step, msg }) => key?.endsWith('/again') && (step === text || msg.startsWith(text)))
+      .map(({ time }) => Date.parse(time))
+  await expect.poll(() => said('Attach live').length).toBeGreaterThan(4)
+  // Milliseconds: half of what a fourth failure waits for at most.
+  expect(said('Attach live')[4]! - said('reconcile failed')[3]!).toBeGreaterThanOrEqual(799)
+  await agent.remove(manifest)
+  await expect.poll(() => agent.storedNames('GuestInterface')).toEqual([])
+})
+
 it('what stood in the way goes, and the interface is plugged', async () => {
   const manifest = guestInterface('plug', 'vm1', { ...bridged, targetDevice: 'theirtap' })
   await agent.apply(manifest)

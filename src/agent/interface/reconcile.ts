@@ -27,12 +27,14 @@ export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
       const outcome = await keep(context, work)
       sayRejection(context, work)
       await report.write(context.store)
+      failedChanges.forget(resource)
       return outcome
     } catch (error) {
       // StaleObject: what was found is out of date, and nothing is to be said of it.
       if (error instanceof StaleObject || report.unwritten) throw error
       sayFailure(report, error)
       await report.write(context.store)
+      if (work.refused) failedChanges.rememberRefused(resource)
       const ms = error instanceof ChangeFailed ? failedChanges.remember(resource) : undefined
       if (ms !== undefined && failureSort(error) !== 'terminal') return requeueAfter(ms)
       throw error

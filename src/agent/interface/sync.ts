@@ -38,7 +38,10 @@ export async function bringInSync(
     } catch (error) {
       if (error instanceof ChangeFailed) takePortBack(context, work, await read())
       // libvirt answered: of this interface it is plugging nothing any more.
-      if (isLibvirtError(error) && error.domain !== 'client') await clearLeftover(context, work)
+      if (isLibvirtError(error) && error.domain !== 'client') {
+        work.refused = true
+        await clearLeftover(context, work)
+      }
       throw error
     }
     // Whoever waits for a port may take the one that was left.

@@ -12,4 +12,6 @@ export interface Work {
   report: Report
   log: Logger
   signal: AbortSignal
+  /** libvirt refused a step of this pass, and stirred what the step is about. */
+  refused?: true
 }
