@@ -69,6 +69,11 @@ export class PortLedger {
     signal: AbortSignal,
     takenOver?: TakenOver,
   ): Promise<{ port: Port } | { refusal: Refusal }> {
+    const forAll = portForAll(plug)
+    if (forAll) {
+      await record(forAll)
+      return { port: forAll }
+    }
     return this.#turns.add(async () => {
       const chosen = await this.choose(resource, plug, signal, takenOver)
       if ('port' in chosen) await record(chosen.port)
@@ -83,7 +88,8 @@ export class PortLedger {
     signal: AbortSignal,
     takenOver?: TakenOver,
   ): Promise<{ port: Port } | { refusal: Refusal }> {
-    if (plug.kind === 'fixed' && deviceOf(plug.port) === undefined) return { port: plug.port }
+    const forAll = portForAll(plug)
+    if (forAll) return { port: forAll }
     const { uses, links } = await this.view(signal, { takenOver })
     const self = nameOf(resource)
     if (plug.kind === 'fixed') return ownSource(plug.port, resource, uses, self)
@@ -179,6 +185,11 @@ export class PortLedger {
         : []
     })
   }
+}
+
+/** Such as a bridge: nobody takes it from anybody, and nobody has to wait for a turn. */
+function portForAll(plug: Plug): Port | undefined {
+  return plug.kind === 'fixed' && deviceOf(plug.port) === undefined ? plug.port : undefined
 }
 
 function witnessOf({ live, saved }: Pick<ObservedGuest, 'live' | 'saved'>, marks: Omit<TakenOver, 'guest'>) {
