@@ -2,6 +2,7 @@
 import type { HostStatus } from '../api/host.ts'
 import { versionText } from '../core/capabilities.ts'
 import { labelsOf, selects } from '../core/host-selector.ts'
+import { fittingHostStatus } from '../core/host-status.ts'
 import { type Check, readiness } from '../core/interface-status.ts'
 import { poolStatus } from '../core/ledger/pool-status.ts'
 import { networkNameOf, networksOn } from '../core/resolve/applicable.ts'
@@ -24,9 +25,9 @@ export function inventoryReconciler(context: Context, pace: InventoryPace): Reco
       return context.store.writeStatus(key, { ...status, observedGeneration: generation, conditions })
     }
     const begun = performance.now()
-    let status: HostStatus
+    let found: HostStatus
     try {
-      status = await takeInventory(context, signal)
+      found = await takeInventory(context, signal)
     } catch (error) {
       const message = error instanceof Error ? error.message : String(error)
       await report(previous, { status: 'Unknown', reason: 'LibvirtUnavailable', message })
@@ -34,7 +35,10 @@ export function inventoryReconciler(context: Context, pace: InventoryPace): Reco
     }
     const now = performance.now()
     pace.ended(now - begun, now)
-    await report(status, { status: 'True', reason: 'Accepted', message: 'libvirt and the kernel answer' })
+    const { status, leftOut } = fittingHostStatus(found)
+    const untold = leftOut.length > 0 ? `; there is no room here for ${leftOut.join(', ')}` : ''
+    const message = `libvirt and the kernel answer${untold}`
+    await report(status, { status: 'True', reason: 'Accepted', message })
     return done
   }
 }
@@ -69,15 +73,12 @@ function networks({ store, host }: Context): HostStatus['networks'] {
           observedGeneration: status?.observedGeneration ?? -1,
           inSync,
           restartRequired: ready.reason === 'RestartRequired',
-          ...(!inSync && { reason: ready.reason, message: ready.message.slice(0, maxMessage) }),
+          ...(!inSync && { reason: ready.reason, message: ready.message }),
         },
       ]
     })
     .sort((a, b) => (a.objectName < b.objectName ? -1 : 1))
 }
-
-/** Characters. */
-const maxMessage = 8_192
 
 async function pools(context: Context, { uses, links }: LedgerView) {
   const names = new Set(context.store.list('Network').map(networkNameOf))

@@ -6,7 +6,15 @@ import { uuid } from './names.ts'
 import type { Resource } from './resource.ts'
 
 const count = (what: string) => z.int().min(0).max(2147483647).describe(what)
-const unavailable = z.string().max(1024).optional().describe('Why it is not handed out; absent = it is')
+
+/** What there is room for in a status; characters of a text. */
+export const mostInHost = { guests: 4_096, networks: 1_024, pools: 256, unavailable: 1_024, message: 8_192 }
+
+const unavailable = z
+  .string()
+  .max(mostInHost.unavailable)
+  .optional()
+  .describe('Why it is not handed out; absent = it is')
 
 export const hostSpec = z.strictObject({})
 
@@ -45,7 +53,7 @@ export const hostStatus = z.strictObject({
         running: z.boolean().describe('It runs now'),
       }),
     )
-    .max(4096)
+    .max(mostInHost.guests)
     .optional()
     .describe('Guests that are defined or run here')
     .meta(atomicList),
@@ -71,14 +79,19 @@ export const hostStatus = z.strictObject({
           .max(1024)
           .optional()
           .describe('One word in CamelCase for what stands in the way; absent = in sync'),
-        message: z.string().max(8192).optional().describe('For people: what stands in the way'),
+        message: z.string().max(mostInHost.message).optional().describe('For people: what stands in the way'),
       }),
     )
-    .max(1024)
+    .max(mostInHost.networks)
     .optional()
     .describe('Networks that apply to this host')
     .meta(atomicList),
-  pools: z.array(hostPool).max(256).optional().describe('Pools of networks on this host').meta(atomicList),
+  pools: z
+    .array(hostPool)
+    .max(mostInHost.pools)
+    .optional()
+    .describe('Pools of networks on this host')
+    .meta(atomicList),
   ...readinessFields,
 })
 
