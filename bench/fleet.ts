@@ -69,7 +69,7 @@ function nicsOf(host: number): Nic[] {
 }
 
 async function startHost(n: number): Promise<LabHost> {
-  const host = await LabHost.start({ name: `host-${n}` })
+  const host = await LabHost.start({ name: `host-${n}`, macvtaps: false })
   await addBridge(host, 'br0')
   const commands: string[] = []
   for (const [guest, nics] of Map.groupBy(nicsOf(n), (nic) => nic.guest)) {
@@ -77,7 +77,7 @@ async function startHost(n: number): Promise<LabHost> {
       ({ name, mac }) =>
         `<interface type='bridge'><mac address='${mac}'/><source bridge='br0'/><model type='virtio'/><alias name='${aliasOf('default', name)}'/></interface>`,
     )
-    commands.push(`define ${await host.file(guestXML({ name: guest, interfaces, sparePorts: 0 }))}`)
+    commands.push(`define ${await host.file(guestXML({ name: guest, interfaces, machine: 'pc' }))}`)
   }
   await host.virsh(commands.join('; '))
   return host

@@ -21,6 +21,8 @@ export interface LabHostOptions {
   name: string
   /** Starts ovsdb-server and ovs-vswitchd too (userspace datapath only; see `addOpenVswitchBridge`). */
   openVswitch?: boolean
+  /** Without them a host needs no interface indexes of its own: many more start in the same time. Default true. */
+  macvtaps?: boolean
 }
 
 /** Every command a lab host is made of, and the Debian package that has it. */
@@ -58,7 +60,7 @@ export class LabHost {
   }
 
   /** Starts a host and waits until its libvirtd answers: 1 to 3 s. Throws one sentence that says what is missing. */
-  static async start({ name, openVswitch = false }: LabHostOptions): Promise<LabHost> {
+  static async start({ name, openVswitch = false, macvtaps = true }: LabHostOptions): Promise<LabHost> {
     if (process.getuid?.() !== 0) throw new Error('A lab host needs root: run this as root.')
     await requireCommands(openVswitch ? { ...commands, ...openVswitchCommands } : commands)
     const cache = path.join(cacheDirectory(), 'libvirt')
@@ -69,6 +71,7 @@ export class LabHost {
       'unshare',
       ['-m', '-n', '-p', '-u', '--fork', '--kill-child', 'bash', init, name, cache].concat(
         openVswitch ? ['open-vswitch'] : [],
+        macvtaps ? [] : ['no-macvtaps'],
       ),
       // A session of its own: Ctrl-C reaches the test, which then ends the host in good order.
       { detached: true, stdio: 'pipe', env: { ...process.env, PATH: searchPath(), LC_ALL: 'C' } },
