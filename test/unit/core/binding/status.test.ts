@@ -87,6 +87,13 @@ it.each<[string, GuestInterface, GuestInterface[], string | undefined]>([
   if (named) expect(found?.message).toContain(named)
 })
 
+it('says the same of an address that very many have, however many: each that comes would else change them all', () => {
+  const others = Array.from({ length: 400 }, (_, i) => nic(`n${i}`, '52:54:00:00:00:01'))
+  const [first] = others as [GuestInterface]
+  expect(macDuplicate(first, others.slice(0, 3))?.message).toContain('default/n1, default/n2 too')
+  expect(macDuplicate(first, others.slice(0, 5))).toEqual(macDuplicate(first, others))
+})
+
 function nic(name: string, mac: string): GuestInterface {
   return guestInterface({ mac }, name)
 }
