@@ -5,6 +5,9 @@ import type { ApiClient } from '../src/store/kubernetes/api-client.ts'
 import { Reflector } from '../src/store/kubernetes/reflector.ts'
 import { collectionPath } from '../src/store/kubernetes/resource-path.ts'
 
+/** Milliseconds: what takes longer never comes, and the benchmark ends. */
+const patienceMs = 60_000
+
 interface Seen {
   generation: number
   /** ms of performance.now() */
@@ -17,15 +20,10 @@ export class ReadyWatch {
   readonly #waiting = new Map<string, { generation: number; done: (at: number) => void }>()
   readonly #ending = new AbortController()
   readonly #last = new Map<string, GuestInterface>()
-  readonly #patienceMs: number
 
-  private constructor(patienceMs: number) {
-    this.#patienceMs = patienceMs
-  }
-
-  /** Of all that are there. `patienceMs`: what takes longer never comes, and the benchmark ends. */
-  static async start(client: ApiClient, patienceMs = 60_000): Promise<ReadyWatch> {
-    const watch = new ReadyWatch(patienceMs)
+  /** Of all that are there. */
+  static async start(client: ApiClient): Promise<ReadyWatch> {
+    const watch = new ReadyWatch()
     const take = (object: GuestInterface) => watch.#take(object, performance.now())
     const log = { info() {}, error() {}, warn: (fields: object) => console.log(fields) }
     // The API server ends a watch that takes too long to read what it is told.
@@ -48,8 +46,8 @@ export class ReadyWatch {
     return new Promise((resolve, reject) => {
       const late = setTimeout(() => {
         const said = JSON.stringify(this.#last.get(name)?.status?.conditions)
-        reject(new Error(`${name} is not Ready after ${this.#patienceMs / 1_000} s: ${said}`))
-      }, this.#patienceMs)
+        reject(new Error(`${name} is not Ready after ${patienceMs / 1_000} s: ${said}`))
+      }, patienceMs)
       const done = (at: number) => {
         clearTimeout(late)
         resolve(at)
