@@ -11,17 +11,12 @@ export interface ShutOptions {
   /** Path of the agent's kubeconfig, which names a file for its token. */
   kubeconfig: string
   group: string
-  /** Path of a collection in the group. */
-  collection: string
+  /** A write in the group that the agent has the right to, which is never done. */
+  write: { method: 'POST' | 'PATCH'; path: string; contentType: string }
 }
 
 /** Back when no request of agents for the group is let through any more. Gives what lets them in again. */
-export async function shut({
-  cluster,
-  kubeconfig,
-  group,
-  collection,
-}: ShutOptions): Promise<() => Promise<void>> {
+export async function shut({ cluster, kubeconfig, group, write }: ShutOptions): Promise<() => Promise<void>> {
   const name = flowSchemaOf(group)
   const apiVersion = 'flowcontrol.apiserver.k8s.io/v1'
   const limited = {
@@ -54,7 +49,7 @@ export async function shut({
   )
   const send: Send = async (method, headers = {}) => {
     const { clusters, users } = JSON.parse(await readFile(kubeconfig, 'utf8'))
-    const sent = request(cluster.url + collection, {
+    const sent = request(cluster.url + write.path, {
       method,
       agent: false,
       ca: Buffer.from(clusters[0].cluster['certificate-authority-data'], 'base64'),
@@ -63,7 +58,10 @@ export async function shut({
     return sent.on('error', () => {})
   }
   const ending = new AbortController()
-  const occupied = occupy(send, ending.signal)
+  const occupied = occupy(
+    () => send(write.method, { 'content-type': write.contentType, ...endless }),
+    ending.signal,
+  )
   while ((await statusOf(await send('GET'))) !== 429) await delay(50)
   return async () => {
     ending.abort()
@@ -80,11 +78,13 @@ export function flowSchemaOf(group: string): string {
 /** A request in the agent's name, not yet ended. */
 type Send = (method: string, headers?: object) => Promise<ClientRequest>
 
+/** More than ever comes. */
+const endless = { 'content-length': 1_000 }
+
 /** The API server lets one request through even where none may pass: this one, which never ends. */
-async function occupy(send: Send, signal: AbortSignal): Promise<void> {
+async function occupy(send: () => Promise<ClientRequest>, signal: AbortSignal): Promise<void> {
   while (!signal.aborted) {
-    // More than ever comes.
-    const held = await send('POST', { 'content-length': 1_000 })
+    const held = await send()
     held.write('{')
     held.on('response', (response) => response.resume())
     const end = () => held.destroy()

