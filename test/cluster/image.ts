@@ -87,17 +87,7 @@ async function removeOld(): Promise<void> {
 
 /** What setup/image-base.sh made, as an image. */
 async function importBase(): Promise<string> {
-  // As image_base_key of setup/image-base.sh has it.
-  const [script, release, manifest] = await Promise.all(
-    ['setup/image-base.sh', '/etc/debian_version', 'package.json'].map((file) =>
-      readFile(path.resolve(checkout, file), 'utf8'),
-    ),
-  )
-  const pinned = manifest!.split('\n').filter((line) => line.includes('"node-linux-'))
-  const key = createHash('sha256')
-    .update([script, release, ...pinned.map((line) => `${line}\n`)].join(''))
-    .digest('hex')
-    .slice(0, 16)
+  const key = await imageBaseKey()
   const name = `localhost/patchbay-base:${key}`
   if ((await buildah('images', '--quiet', '--filter', `reference=${name}`)) !== '') return name
   const tree = path.join(cacheDirectory(), `image-base-${key}.tar`)
@@ -108,6 +98,18 @@ async function importBase(): Promise<string> {
   await buildah('add', '--quiet', container, tree, '/')
   await buildah('commit', '--quiet', '--rm', container, name)
   return name
+}
+
+/** As image_base_key of setup/image-base.sh has it. */
+export async function imageBaseKey(): Promise<string> {
+  const [script, release, manifest] = await Promise.all(
+    ['setup/image-base.sh', '/etc/debian_version', 'package.json'].map((file) =>
+      readFile(path.resolve(checkout, file), 'utf8'),
+    ),
+  )
+  const pinned = manifest!.split('\n').filter((line) => line.includes('"node-linux-'))
+  const text = [script, release, ...pinned.map((line) => `${line}\n`)].join('')
+  return createHash('sha256').update(text).digest('hex').slice(0, 16)
 }
 
 /** `buildah ARGS` on images of the lab's own, giving what it prints; throws with all that it said. */

@@ -101,6 +101,8 @@ export function shape<T extends object>(fields: Shape<T>, required: (keyof T)[] 
       return (any || names.length === 0) && required.every((name) => name in value) ? (value as T) : undefined
     },
     write(to, value) {
+      // What lacks a required field is not understood as a whole, whatever its other fields say.
+      if (value === undefined && this.read(to) === undefined) return
       for (const name of names) fields[name].write(to, value?.[name] ?? undefined)
     },
   }

@@ -1,9 +1,9 @@
-import { createHash } from 'node:crypto'
-import { mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { execa } from 'execa'
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { imageBaseKey } from '../../cluster/image.ts'
 
 let directory: string
 let cache: string
@@ -32,12 +32,9 @@ const works =
 test('makes a base once, where the tests look', async () => {
   const made = await sh(works)
   expect(made.stderr.split('\n').at(-1)).toBe('setup: the base is there.')
-  const key = createHash('sha256')
-    .update(await readFile('setup/image-base.sh'))
-    .digest('hex')
-    .slice(0, 16)
-  expect(await readdir(cache)).toEqual([`image-base-${key}.tar`])
-  const { stdout } = await execa('tar', ['-xOf', path.join(cache, `image-base-${key}.tar`), './version'])
+  const name = `image-base-${await imageBaseKey()}.tar`
+  expect(await readdir(cache)).toEqual([name])
+  const { stdout } = await execa('tar', ['-xOf', path.join(cache, name), './version'])
   expect(stdout).toBe('12')
   expect(await sh('debootstrap_base() { false; }')).toMatchObject({ exitCode: 0, stderr: '' })
 })
