@@ -30,7 +30,11 @@ function isWaiting(reason: string): boolean {
 }
 
 /** Where more wait for the server, the oldest are dropped: whoever reads them has the conditions too. */
-const mostWaiting = 200
+const mostWaiting = 1_000
+/** So many are sent as they come, and then one each PACE_MS: where much happens at once, status goes first. */
+const AT_ONCE = 10
+/** Milliseconds. */
+const PACE_MS = 100
 /** Bytes, by the API server's own rule. */
 const longestNote = 1_024
 
@@ -46,6 +50,8 @@ export class EventWriter {
   readonly #log: StoreLog
   readonly #waiting: KubernetesEvent[] = []
   #sending = false
+  /** When the next one may be sent, in milliseconds of the monotonic clock. */
+  #dueAt = 0
 
   constructor(client: ApiClient, reporter: Reporter, log: StoreLog) {
     this.#client = client
@@ -81,6 +87,7 @@ export class EventWriter {
     this.#sending = true
     let failures = 0
     for (let event = this.#waiting[0]; event; event = this.#waiting[0]) {
+      await this.#takeTurn()
       const problem = await this.#post(event)
       if (problem && mayBeTakenLater(problem)) {
         failures += 1
@@ -95,6 +102,12 @@ export class EventWriter {
       if (this.#waiting[0] === event) this.#waiting.shift()
     }
     this.#sending = false
+  }
+
+  async #takeTurn(): Promise<void> {
+    const now = performance.now()
+    this.#dueAt = Math.max(this.#dueAt, now - AT_ONCE * PACE_MS) + PACE_MS
+    if (this.#dueAt > now) await delay(this.#dueAt - now, undefined, { ref: false })
   }
 
   async #post(event: KubernetesEvent): Promise<unknown> {
