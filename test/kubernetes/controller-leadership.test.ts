@@ -37,12 +37,12 @@ async function startBoth(): Promise<[ClusterController, ClusterController]> {
   return [leader, await startController()]
 }
 
-/** A new Node has its Host: somebody leads, and does its work. */
+/** A new Node has a Lease for its agent: somebody leads, and does its work. */
 async function somebodyWorks(): Promise<void> {
   const name = `node${++nodes}`
   await cluster.admin.kubectlWith([{ apiVersion: 'v1', kind: 'Node', metadata: { name } }], 'create', '-f-')
-  const hosts = () => cluster.kubectl('get', 'pbhost', '-o', 'name')
-  await expect.poll(hosts, { timeout: 20_000 }).toContain(`host.patchbay.dev/${name}`)
+  const leases = () => cluster.kubectl('get', 'lease', '-n', 'patchbay-agents', '-o', 'name')
+  await expect.poll(leases, { timeout: 20_000 }).toContain(`/${name}`)
 }
 
 async function holder(): Promise<string> {
