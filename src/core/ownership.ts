@@ -22,7 +22,9 @@ export function notOwned(
     }
   }
   if (owners[0] === namespace) return undefined
-  const whose = owners[0] ? `belongs to namespace ${owners[0]}` : `is granted to no namespace on host ${host.name}`
+  const whose = owners[0]
+    ? `belongs to namespace ${owners[0]}`
+    : `is granted to no namespace on host ${host.name}`
   return {
     reason: 'NotOwned',
     field: 'guest',
