@@ -8,6 +8,7 @@ import { watchLinks } from '../host/watch.ts'
 import { LibvirtClient } from '../libvirt/client.ts'
 import type { ListenAddress } from '../operations/listen-address.ts'
 import type { Operations } from '../operations/operations.ts'
+import { aborted } from '../reconcile/aborted.ts'
 import { done } from '../reconcile/outcome.ts'
 import { Runner } from '../reconcile/runner.ts'
 import { type Key, keyName, type Store } from '../store/store.ts'
@@ -169,13 +170,6 @@ function allReady(store: Store): boolean {
 }
 
 const never = new Promise<never>(() => {})
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
-}
 
 async function elapsed(ms: number, signal: AbortSignal): Promise<void> {
   await delay(ms, undefined, { signal }).catch(() => undefined)

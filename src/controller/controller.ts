@@ -1,6 +1,7 @@
 /** The cluster's side: puts store, leadership and reconcilers together, and runs until it is told to stop. */
 import type { Logger } from 'pino'
 import type { ListenAddress } from '../operations/listen-address.ts'
+import { aborted } from '../reconcile/aborted.ts'
 import { Runner } from '../reconcile/runner.ts'
 import type { ApiClient } from '../store/kubernetes/api-client.ts'
 import { ClusterStore } from '../store/kubernetes/cluster-store.ts'
@@ -115,11 +116,4 @@ async function run(options: ControllerOptions, log: Logger, observation?: Observ
     ending.abort()
     client.close()
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve()
-    signal.addEventListener('abort', () => resolve(), { once: true })
-  })
 }

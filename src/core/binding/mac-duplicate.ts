@@ -2,7 +2,7 @@
 import type { GuestInterface } from '../../api/guest-interface.ts'
 import { nameOf } from '../identity.ts'
 import type { Check } from '../interface-status.ts'
-import { some } from './place.ts'
+import { some } from '../some-names.ts'
 
 /** The address in force, else the one that is asked for; in small letters. */
 export function macOf({ spec, status }: GuestInterface): string | undefined {

@@ -2,6 +2,7 @@
 import type { GuestRef } from '../../api/guest-interface.ts'
 import type { HostIdentity } from '../host-selector.ts'
 import type { Refusal } from '../refusal.ts'
+import { some } from '../some-names.ts'
 
 /** A guest on a host. */
 export interface Sighting {
@@ -74,7 +75,7 @@ function isMeant(sighting: Sighting, { name, uuid }: GuestRef): boolean {
 
 function ambiguous(places: readonly Sighting[], how: string): Refusal {
   const [{ name }] = places as [Sighting]
-  const where = some([...new Set(places.map(({ hostName }) => hostName))])
+  const where = some(places.map(({ hostName }) => hostName))
   return {
     reason: 'GuestAmbiguous',
     field: 'guest',
@@ -107,11 +108,4 @@ function notFound({ guest: { name, uuid }, pin, sightings, hosts }: Search): Ref
 function knownAs({ looked, silent }: KnownHost): string {
   if (!looked) return ' as far as is known: its agent has not told of its guests yet'
   return silent ? ' as last known: its agent is silent' : ''
-}
-
-/** At most ten of these names, in their order. */
-export function some(names: readonly string[]): string {
-  const sorted = [...new Set(names)].sort()
-  const more = sorted.length > 10 ? ` and ${sorted.length - 10} more` : ''
-  return `${sorted.slice(0, 10).join(', ')}${more}`
 }

@@ -6,6 +6,7 @@ import { type Reason, reasons } from '../../api/reasons.ts'
 import { type HostIdentity, labelsOf, selects } from '../host-selector.ts'
 import type { Check } from '../interface-status.ts'
 import { networkNameOf, networksOn } from '../resolve/applicable.ts'
+import { mostNamed, some } from '../some-names.ts'
 import { portGroupRefusal } from './conflict.ts'
 
 export interface TellingHost extends HostIdentity {
@@ -20,9 +21,6 @@ type Told = NonNullable<HostStatus['networks']>[number]
 export interface NetworkOverHosts extends Pick<NetworkStatus, 'hosts' | 'failures'> {
   ready: Check
 }
-
-/** Failing hosts that status names. */
-const mostNamed = 10
 
 /** `networks`: those of its name, itself among them. `invalid`: why its newest spec is not in force. */
 export function networkOverHosts(
@@ -165,9 +163,7 @@ function texts(telling: readonly Telling[]): string {
 }
 
 function names(hosts: readonly TellingHost[]): string {
-  const some = hosts.map(nameIn).sort()
-  const more = some.length > mostNamed ? ` and ${some.length - mostNamed} more` : ''
-  return `${some.slice(0, mostNamed).join(', ')}${more}`
+  return some(hosts.map(nameIn))
 }
 
 function nameIn({ name, silent }: TellingHost): string {

@@ -7,7 +7,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { backOffMs } from '../../reconcile/back-off.ts'
 import type { StoreLog } from '../store.ts'
 import type { ApiClient } from './api-client.ts'
-import { isNotFound } from './api-error.ts'
+import { isNotFound, messageOf } from './api-error.ts'
 import { clusterObjectPath, type Lease } from './cluster-kinds.ts'
 import { microTime } from './micro-time.ts'
 
@@ -91,7 +91,6 @@ export class AgentLease {
   }
 
   #warn(error: unknown): void {
-    const message = error instanceof Error ? error.message : String(error)
-    this.#options.log.warn({ error: message }, 'cannot renew its Lease, will try again')
+    this.#options.log.warn({ error: messageOf(error) }, 'cannot renew its Lease, will try again')
   }
 }

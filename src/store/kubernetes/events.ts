@@ -6,7 +6,7 @@ import type { AnyResource } from '../../api/kinds.ts'
 import { backOffMs } from '../../reconcile/back-off.ts'
 import type { StoreLog } from '../store.ts'
 import type { ApiClient } from './api-client.ts'
-import { ApiError, isConflict } from './api-error.ts'
+import { ApiError, isConflict, messageOf } from './api-error.ts'
 import { microTime } from './micro-time.ts'
 
 export interface Transition {
@@ -91,13 +91,15 @@ export class EventWriter {
       const problem = await this.#post(event)
       if (problem && mayBeTakenLater(problem)) {
         failures += 1
-        if (failures === 1) this.#log.warn({ error: textOf(problem) }, 'cannot write event, will try again')
+        if (failures === 1)
+          this.#log.warn({ error: messageOf(problem) }, 'cannot write event, will try again')
         // Nobody stays alive for it.
         await delay(backOffMs(failures), undefined, { ref: false })
         continue
       }
       failures = 0
-      if (problem && !isConflict(problem)) this.#log.warn({ error: textOf(problem) }, 'event was not taken')
+      if (problem && !isConflict(problem))
+        this.#log.warn({ error: messageOf(problem) }, 'event was not taken')
       // Unless it was dropped meanwhile.
       if (this.#waiting[0] === event) this.#waiting.shift()
     }
@@ -129,10 +131,6 @@ interface KubernetesEvent {
 function mayBeTakenLater(problem: unknown): boolean {
   if (!(problem instanceof ApiError)) return true
   return problem.status === 401 || problem.status === 429 || problem.status >= 500
-}
-
-function textOf(problem: unknown): string {
-  return problem instanceof Error ? problem.message : String(problem)
 }
 
 /** Leaves room for what makes it an Event's, and ends as a name of Kubernetes may. */

@@ -11,7 +11,7 @@ import { isDeepStrictEqual } from 'node:util'
 import { backOffMs } from '../../reconcile/back-off.ts'
 import type { StoreLog } from '../store.ts'
 import type { ApiClient } from './api-client.ts'
-import { isConflict, isNotFound } from './api-error.ts'
+import { isConflict, isNotFound, messageOf } from './api-error.ts'
 import type { Call } from './call.ts'
 import type { LeaseSpec } from './cluster-kinds.ts'
 import { microTime } from './micro-time.ts'
@@ -133,7 +133,8 @@ export class Leadership {
       } catch (error) {
         if (signal.aborted) return undefined
         failures += 1
-        if (failures === 1) this.#log.warn({ error: textOf(error) }, 'cannot ask who leads, will try again')
+        if (failures === 1)
+          this.#log.warn({ error: messageOf(error) }, 'cannot ask who leads, will try again')
         ms = Math.max(this.#timing.lookMs, Math.min(backOffMs(failures), this.#timing.leaseSeconds * 500))
       }
       await delay(ms, undefined, { signal }).catch(() => {})
@@ -219,7 +220,10 @@ export class Leadership {
           if (isNotOurs(error)) return this.#end('the Lease is not ours any more')
           failures += 1
           if (failures === 1) {
-            this.#log.warn({ error: textOf(error) }, 'cannot renew the Lease of the leader, will try again')
+            this.#log.warn(
+              { error: messageOf(error) },
+              'cannot renew the Lease of the leader, will try again',
+            )
           }
           ms = Math.min(backOffMs(failures), renewMs / 2)
         }
@@ -263,7 +267,7 @@ export class Leadership {
     try {
       this.#lease = await this.#ask({ method: 'PUT', path, body: { ...lease, spec } })
     } catch (error) {
-      this.#log.info({ error: textOf(error) }, 'the Lease of the leader was not given back; it runs out')
+      this.#log.info({ error: messageOf(error) }, 'the Lease of the leader was not given back; it runs out')
     }
   }
 
@@ -282,8 +286,4 @@ export class Leadership {
 /** Another replica took it, or somebody deleted it. */
 function isNotOurs(error: unknown): boolean {
   return error instanceof NotLeading || isNotFound(error)
-}
-
-function textOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -6,7 +6,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { backOffMs } from '../../reconcile/back-off.ts'
 import type { StoreLog } from '../store.ts'
 import { type ApiClient, SilentAnswer } from './api-client.ts'
-import { ApiError, apiError, isExpired } from './api-error.ts'
+import { ApiError, apiError, isExpired, messageOf } from './api-error.ts'
 
 /** The picture, of what is kept of each object; see KnownObjects. */
 export interface Picture<T> {
@@ -167,9 +167,8 @@ export class Reflector<T> {
     this.#isFollowing = false
     const { log, path } = this.#options
     if (this.#failures === 1 && !isExpired(error)) {
-      const message = error instanceof Error ? error.message : String(error)
       log.warn(
-        { path, error: message },
+        { path, error: messageOf(error) },
         'cannot follow the API server, will try again; what was last known stands',
       )
     }
