@@ -26,7 +26,11 @@ export interface ClusterPlace {
 }
 
 /** Where they come from is in docs/decisions/0005-speed-and-memory.md. */
-export const deployedNodeArgs = ['--max-semi-space-size=4', '--heap-growing-percent=50']
+export const deployedNodeArgs = [
+  '--max-semi-space-size=4',
+  '--heap-growing-percent=50',
+  '--no-concurrent-recompilation',
+]
 export const deployedEnvironment = { MALLOC_ARENA_MAX: '2' }
 
 /** MiB of RSS: `now`, and the most it ever was. */

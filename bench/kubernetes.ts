@@ -77,22 +77,22 @@ async function measure(bench: BenchCluster, host: LabHost): Promise<void> {
     libvirtd: processorTimeOf(`${host.root}/proc/${await host.libvirtd.pid()}`),
     'this user': process.cpuUsage().user / 1e6 + process.cpuUsage().system / 1e6,
   })
-  const beforeAdding = await times()
-  const added = await addedAtOnce(bench, watch, 'second')
-  await agent.lastRead(2_000)
-  const atRest = await times()
-  const edits = await editedAtOnce(bench, watch, host)
-  const edited = await times()
+  const beforeSingle = await times()
   const single = await editedSingly(bench, watch, host)
   const singly = await times()
+  const edits = await editedAtOnce(bench, watch, host)
+  const edited = await times()
+  const added = await addedAtOnce(bench, watch, 'second')
+  await agent.lastRead(2_000)
+  const all = await times()
   await agent.stop()
   watch.stop()
   reportSingle(single)
   reportAtOnce(edits, added)
   reportTimes({
-    'added at once': [beforeAdding, atRest, atOnce],
-    'edited at once': [atRest, edited, edits.length * atOnce],
-    'edited singly': [edited, singly, singleEdits],
+    'edited singly': [beforeSingle, singly, singleEdits],
+    'edited at once': [singly, edited, edits.length * atOnce],
+    'added at once': [edited, all, atOnce],
   })
   reportCalls('added', adding)
   reportCalls('edited', editing)

@@ -118,7 +118,7 @@ async function run(options: AgentOptions, log: Logger, operations?: Operations):
   const connected = connect(libvirt, log, () => wake(wakes.all()), ending.signal).catch(() => undefined)
   await Promise.race([connected, elapsed(FIRST_CONNECTION_MS, ending.signal)])
   if (!libvirt.connected) wake(wakes.all())
-  const watching = watchLinks((link) => wake(wakes.ofLink(link)), ending.signal, log)
+  const watching = watchLinks((links) => wake(wakes.ofLinks(links)), ending.signal, log)
   const resync = setInterval(() => {
     // Spread, and without bringing a failing key forward as a wake would.
     for (const keys of wakes.allByGuest()) {

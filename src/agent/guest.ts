@@ -11,6 +11,8 @@ export interface ObservedGuest {
   persistent: boolean
   /** Its live definition as libvirt prints it; of one that is off the saved one. */
   xml: string
+  /** Its saved definition as libvirt prints it; of one without any the live one, as it would be saved. */
+  savedXml: string
   live?: Domain
   saved?: Domain
 }
@@ -43,6 +45,7 @@ async function readGuest(libvirt: LibvirtClient, ref: DomainRef): Promise<Observ
       ref: { ...ref, name: now.name },
       running: now.running,
       xml: current,
+      savedXml: inactive,
       persistent,
       ...(now.running && { live: now }),
       ...(persistent && { saved }),

@@ -1,7 +1,7 @@
 /** Which keys an event concerns. What is remembered here wakes keys and decides nothing. */
 import type { GuestInterface } from '../api/guest-interface.ts'
 import type { Network } from '../api/network.ts'
-import { nameOf } from '../core/identity.ts'
+import { interfaceOfAlias, nameOf } from '../core/identity.ts'
 import { networkNameOf } from '../core/resolve/applicable.ts'
 import type { LibvirtEvent } from '../libvirt/client.ts'
 import type { Key, Store } from '../store/store.ts'
@@ -13,6 +13,8 @@ export class Wakes {
   readonly #links = new Map<string, string>()
   /** Bridges that libvirt made, by the name of the Network object. */
   readonly #bridges = new Map<string, string>()
+  /** Aliases of interfaces that a pass is at work on: it reads them again before it ends. */
+  readonly #atWork = new Set<string>()
 
   constructor(store: Store, hostName: string) {
     this.#store = store
@@ -60,7 +62,15 @@ export class Wakes {
       ]
     }
     if (event.kind !== 'domain') return [this.#hostKey]
-    const { uuid, name } = event
+    const { uuid, name, alias } = event
+    // Of one of ours: nothing comes free by it, and all of a guest's for each of them would be the square of them.
+    const added = event.event === 'device-added' ? interfaceOfAlias(alias) : undefined
+    if (alias !== undefined && added) {
+      return [
+        ...(this.#atWork.has(alias) ? [] : [{ kind: 'GuestInterface' as const, ...added }]),
+        this.#hostKey,
+      ]
+    }
     return [
       ...this.#interfaces(
         ({ spec, status }) =>
@@ -72,6 +82,17 @@ export class Wakes {
       ...this.#networks(waitsForUsers),
       this.#hostKey,
     ]
+  }
+
+  /** While `work` plugs in what has this alias and then reads it, the event that tells of it wakes nobody for it. */
+  async during<T>(alias: string | undefined, work: () => Promise<T>): Promise<T> {
+    if (alias === undefined) return work()
+    this.#atWork.add(alias)
+    try {
+      return await work()
+    } finally {
+      this.#atWork.delete(alias)
+    }
   }
 
   /** The link on the host behind a plugged interface: a change of it concerns that interface. */
@@ -94,20 +115,21 @@ export class Wakes {
   }
 
   /** undefined: some link, nobody knows which. */
-  ofLink(name: string | undefined): Key[] {
-    if (name === undefined) return this.all()
+  ofLinks(names: ReadonlySet<string> | undefined): Key[] {
+    if (names === undefined) return this.all()
+    const isOf = (name: string | undefined) => name !== undefined && names.has(name)
     return [
       ...this.#networks(
-        ({ metadata, spec }) => this.#bridges.get(metadata.name) === name || spec.bridge?.name === name,
+        ({ metadata, spec }) => isOf(this.#bridges.get(metadata.name)) || isOf(spec.bridge?.name),
       ),
       ...this.#interfaces((resource) => {
         const { spec, status } = resource
         return (
-          this.#links.get(nameOf(resource)) === name ||
-          status?.port?.dev === name ||
-          status?.port?.bridge === name ||
-          spec.targetDevice === name ||
-          isWaiting(status)
+          isOf(status?.port?.dev) ||
+          isOf(status?.port?.bridge) ||
+          isOf(spec.targetDevice) ||
+          isWaiting(status) ||
+          isOf(this.#links.get(nameOf(resource)))
         )
       }),
       this.#hostKey,

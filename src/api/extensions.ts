@@ -35,7 +35,7 @@ export const atomicMap = { 'x-kubernetes-map-type': 'atomic' }
 
 /** CEL: exactly one of these fields is there. */
 export const exactlyOne = (...fields: string[]): Rule => ({
-  rule: `[${fields.map((field) => `has(self.${field})`).join(', ')}].filter(x, x).size() == 1`,
+  rule: `[${fields.map((field) => `has(self.${field})`).join(', ')}].exists_one(x, x)`,
   message: `must have exactly one of ${fields.join(', ')}`,
 })
 

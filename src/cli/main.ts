@@ -1,4 +1,4 @@
-#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=4 --heap-growing-percent=50
+#!/usr/bin/env -S MALLOC_ARENA_MAX=2 node --max-semi-space-size=4 --heap-growing-percent=50 --no-concurrent-recompilation
 /** The command line: which commands there are, and what happens to errors. */
 import { readFileSync } from 'node:fs'
 import { Command, CommanderError } from 'commander'

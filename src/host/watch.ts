@@ -8,16 +8,18 @@ import { toolError } from './tool.ts'
 /** Before ip is started again after it ended: doubles from the first to the last, and begins anew once ip has run that long. */
 const FIRST_WAIT_MS = 200
 const LAST_WAIT_MS = 30_000
+/** The kernel tells of one link a dozen times while it is made and plugged in: told once, at most so much later. */
+const GATHER_MS = 10
 
 /**
- * Calls `changed` with the name of each link that appears, changes or goes, until the signal aborts; with undefined when
+ * Calls `changed` with the names of the links that appear, change or go, until the signal aborts; with undefined when
  * any link may have changed: in the beginning, and whenever events were lost. Stands for `ip monitor link`.
  *
  * A name is a hint and no more, since links of one name follow each other and a link's alias can imitate a line. What
  * changes while ip starts may go unheard: a resync finds it. Resolves when ip has ended after the signal; never rejects.
  */
 export async function watchLinks(
-  changed: (link: string | undefined) => void,
+  changed: (links: ReadonlySet<string> | undefined) => void,
   signal: AbortSignal,
   log: Logger,
 ): Promise<void> {
@@ -33,24 +35,42 @@ export async function watchLinks(
 
 /** Runs ip until it ends; gives why it did. Slow callers hold up ip, not memory: the kernel then drops events and ip says so. */
 async function monitor(
-  changed: (link: string | undefined) => void,
+  changed: (links: ReadonlySet<string> | undefined) => void,
   signal: AbortSignal,
 ): Promise<Error | undefined> {
+  const tell = gathered(changed)
   const ip = execa('ip', ['-oneline', 'monitor', 'link'], {
     buffer: false,
     stdin: 'ignore',
     cancelSignal: signal,
     env: { LC_ALL: 'C' },
   })
-  ip.nodeChildProcess.once('spawn', () => changed(undefined))
+  ip.nodeChildProcess.once('spawn', () => tell(undefined))
   // "netlink receive error No buffer space available": ip goes on, without what was dropped.
-  ip.stderr.on('data', () => changed(undefined))
-  createInterface(ip.stdout).on('line', (line) => changed(linkIn(line)))
+  ip.stderr.on('data', () => tell(undefined))
+  createInterface(ip.stdout).on('line', (line) => tell(linkIn(line)))
   try {
     await ip
     return undefined
   } catch (error) {
     return toolError('ip', error)
+  }
+}
+
+/** Hands on what was told within GATHER_MS together; undefined stands for all links. */
+function gathered(
+  changed: (links: ReadonlySet<string> | undefined) => void,
+): (link: string | undefined) => void {
+  let links: Set<string | undefined> = new Set()
+  return (link) => {
+    if (links.size === 0) {
+      setTimeout(() => {
+        const told = links
+        links = new Set()
+        changed(told.has(undefined) ? undefined : (told as Set<string>))
+      }, GATHER_MS)
+    }
+    links.add(link)
   }
 }
 

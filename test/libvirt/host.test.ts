@@ -511,7 +511,8 @@ describe('watching links', () => {
     const ending = new AbortController()
     process.on('SIGTERM', () => ending.abort())
     const log = { warn: (fields, text) => console.log('log ' + text) }
-    await watchLinks((link) => console.log('link ' + (link ?? '')), ending.signal, log)
+    const tell = (links = ['']) => links.forEach((link) => console.log('link ' + link))
+    await watchLinks(tell, ending.signal, log)
     console.log('ended')`
 
   /** Changes the link until it is heard: what happens while ip starts may not be. */

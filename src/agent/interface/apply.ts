@@ -94,12 +94,11 @@ async function plug(
 /** Where libvirt put it in the running guest, unless something saved is there: the guest is to find its NIC in the same slot after a boot. */
 async function withAddressOfLive(
   effective: InterfaceDefinition,
-  { context: { libvirt }, gather, signal }: Application,
+  { gather }: Application,
 ): Promise<InterfaceDefinition> {
   const observed = await gather()
   const address = observed?.live?.definition.settings.address
   if (!address || effective.settings.address) return effective
-  const saved = await libvirt.domainXML(observed.guest.ref, { signal, inactive: true })
-  if (isPciAddressTaken(saved, address)) return effective
+  if (isPciAddressTaken(observed.guest.savedXml, address)) return effective
   return { ...effective, settings: { ...effective.settings, address } }
 }

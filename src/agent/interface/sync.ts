@@ -1,4 +1,5 @@
 /** Plans, applies, and verifies what was applied. */
+import type { Step } from '../../core/change/plan.ts'
 import type { EffectiveDefinition } from '../../core/definition.ts'
 import { portName } from '../../core/port.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
@@ -25,34 +26,46 @@ export async function bringInSync(
   before: Observed,
   effective: EffectiveDefinition,
 ): Promise<Outcome | undefined> {
-  const { resource, report, log, signal } = work
+  const { report } = work
   const next = await nextSteps(context, work, before, effective)
   if (!next) return done
   const { steps, forNextBoot } = next
   if (before.toMark && !(await takeOver(context, work, before, before.toMark))) return done
-  const read = () => gather(context, resource, signal)
-  let after: Observed | undefined = before
-  if (steps.length > 0) {
-    try {
-      await apply(steps, before, effective, { context, gather: read, log, signal })
-    } catch (error) {
-      if (error instanceof ChangeFailed) takePortBack(context, work, await read())
-      // libvirt answered: of this interface it is plugging nothing any more.
-      if (isLibvirtError(error) && error.domain !== 'client') {
-        work.refused = true
-        await clearLeftover(context, work)
-      }
-      throw error
-    }
-    // Whoever waits for a port may take the one that was left.
-    if (leftPort(work)) context.wake(context.wakes.ofPort())
-    after = await read()
-  }
+  const after =
+    steps.length > 0
+      ? await context.wakes.during(effective.alias, () => applied(context, work, steps, before, effective))
+      : before
   if (forNextBoot) {
     report.restartRequired(forNextBoot)
     return done
   }
   return after && verify(context, work, after, effective)
+}
+
+/** What is there after these steps, read afresh. */
+async function applied(
+  context: Context,
+  work: Work,
+  steps: Step[],
+  before: Observed,
+  effective: EffectiveDefinition,
+): Promise<Observed | undefined> {
+  const { resource, log, signal } = work
+  const read = () => gather(context, resource, signal)
+  try {
+    await apply(steps, before, effective, { context, gather: read, log, signal })
+  } catch (error) {
+    if (error instanceof ChangeFailed) takePortBack(context, work, await read())
+    // libvirt answered: of this interface it is plugging nothing any more.
+    if (isLibvirtError(error) && error.domain !== 'client') {
+      work.refused = true
+      await clearLeftover(context, work)
+    }
+    throw error
+  }
+  // Whoever waits for a port may take the one that was left.
+  if (leftPort(work)) context.wake(context.wakes.ofPort())
+  return read()
 }
 
 /** false when another interface of ours was faster, as the report says. */

@@ -33,10 +33,7 @@ const xmlName = /^[\p{L}_:][\p{L}\p{M}\p{N}_:.-]*$/u
 
 /** The one element of a document. Throws XmlError with line and column where it is malformed, too long or too deep. */
 export function parseXml(text: string): XmlElement {
-  if (!wellFormed.has(text)) {
-    refuseMalformed(text)
-    remember(text)
-  }
+  refuseMalformed(text)
   let nodes: ParsedNode[]
   try {
     nodes = parser.parse(text) as ParsedNode[]
@@ -47,25 +44,6 @@ export function parseXml(text: string): XmlElement {
   if (root === undefined || !isElement(root) || more.length > 0)
     throw new XmlError('not one element and nothing else')
   return root
-}
-
-/**
- * Texts that were found well-formed: what libvirt showed of an interface is parsed again as the base of a change. Checking
- * takes as long as parsing. Bounded by forgetting the oldest: a network of thousands of DHCP hosts is as long as hundreds of
- * interfaces.
- */
-const wellFormed = new Set<string>()
-const maxRemembered = 2 * 1024 * 1024
-let remembered = 0
-
-function remember(text: string): void {
-  wellFormed.add(text)
-  remembered += text.length
-  for (const oldest of wellFormed) {
-    if (remembered <= maxRemembered) break
-    wellFormed.delete(oldest)
-    remembered -= oldest.length
-  }
 }
 
 function refuseMalformed(text: string): void {

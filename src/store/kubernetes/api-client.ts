@@ -56,7 +56,8 @@ export class ApiClient {
     this.#agent = new Agent({
       keepAlive: true,
       keepAliveInitialDelay: 30_000,
-      maxFreeSockets: 4,
+      // As many as are at work at a time: a new connection costs both sides more than most requests.
+      maxFreeSockets: 16,
     } as http.AgentOptions)
     this.#send = request as typeof https.request
   }

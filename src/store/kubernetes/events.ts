@@ -18,7 +18,7 @@ export interface Transition {
 /** The change of Ready that is worth telling; undefined when there is none. On the way to a result nothing is told. */
 export function transition(before: Condition[] = [], after: Condition[] = []): Transition | undefined {
   const [was, is] = [before, after].map((conditions) => conditions.find(({ type }) => type === 'Ready'))
-  if (!is || is.reason === 'NotReached') return undefined
+  if (!is || ['NotReached', 'Binding'].includes(is.reason)) return undefined
   if (was?.status === is.status && was.reason === is.reason) return undefined
   const type = is.status === 'True' || isWaiting(is.reason) ? 'Normal' : 'Warning'
   return { type, reason: is.reason, note: is.message }
@@ -26,15 +26,15 @@ export function transition(before: Condition[] = [], after: Condition[] = []): T
 
 /** It comes right by itself, and nobody has to look. */
 function isWaiting(reason: string): boolean {
-  return ['Binding', 'PinnedElsewhere', 'Moving', 'NetworkChanging'].includes(reason)
+  return ['PinnedElsewhere', 'Moving', 'NetworkChanging'].includes(reason)
 }
 
 /** Where more wait for the server, the oldest are dropped: whoever reads them has the conditions too. */
 const mostWaiting = 1_000
-/** So many are sent as they come, and then one each PACE_MS: where much happens at once, status goes first. */
+/** So many are sent as they come, and then one each PACE_MS, as a kubelet long did: where much happens at once, status goes first. */
 const AT_ONCE = 10
 /** Milliseconds. */
-const PACE_MS = 100
+const PACE_MS = 200
 /** Bytes, by the API server's own rule. */
 const longestNote = 1_024
 
