@@ -1,0 +1,71 @@
+import { describe, expect, it } from 'vitest'
+import { Wakes } from '../../../src/agent/wakes.ts'
+import { aliasOf } from '../../../src/core/identity.ts'
+import { type Key, keyName, type Resources, type Store, type StoredKind } from '../../../src/store/store.ts'
+import { guestInterface, network } from '../core/manifests.ts'
+
+const vm1 = { name: 'vm1', uuid: '00000000-0000-4000-8000-000000000001' }
+const onBridge = (name: string, bridge: string) => ({
+  ...guestInterface({ guest: { name: 'vm1' }, source: { network: { name: 'lan' } } }, name),
+  status: { port: { kind: 'bridge' as const, name: bridge, hostName: 'abc', bridge } },
+})
+const objects: Resources[StoredKind][] = [
+  onBridge('one', 'br0'),
+  onBridge('two.b', 'br1'),
+  guestInterface(
+    { guest: { name: 'vm2' }, source: { bridge: { name: 'br0' } }, targetDevice: 'tap7' },
+    'three',
+  ),
+  network('lan', { forward: { mode: 'bridge' }, bridge: { name: 'br1' } }),
+]
+const store = {
+  list: (kind: StoredKind) => objects.filter((each) => each.kind === kind),
+} as Partial<Store> as Store
+
+const [one, two, three, lan, host] = [
+  'GuestInterface/default/one',
+  'GuestInterface/default/two.b',
+  'GuestInterface/default/three',
+  'Network/lan',
+  'Host/abc',
+]
+const wakes = () => new Wakes(store, 'abc')
+const names = (keys: Key[]) => keys.map(keyName).sort()
+
+describe('a NIC that was plugged into a guest', () => {
+  const added = (alias: string) => ({ kind: 'domain', event: 'device-added', ...vm1, alias }) as const
+
+  it('wakes the interface that its alias names, and the inventory', () => {
+    expect(names(wakes().ofLibvirt(added(aliasOf('default', 'two.b'))))).toEqual([two, host])
+  })
+
+  it("wakes all interfaces of the guest when it is somebody else's", () => {
+    expect(names(wakes().ofLibvirt(added('net0')))).toEqual([one, two, host])
+  })
+
+  it('wakes its interface not while a pass plugs it in and reads it, and again afterwards', async () => {
+    const [tested, alias] = [wakes(), aliasOf('default', 'one')]
+    const during = await tested.during(alias, async () => ({
+      own: names(tested.ofLibvirt(added(alias))),
+      removed: names(tested.ofLibvirt({ ...added(alias), event: 'device-removed' })),
+      other: names(tested.ofLibvirt(added(aliasOf('default', 'two.b')))),
+    }))
+    expect(during).toEqual({ own: [host], removed: [one, two, host], other: [two, host] })
+    await expect(tested.during(alias, () => Promise.reject(new Error('refused')))).rejects.toThrow('refused')
+    expect(names(tested.ofLibvirt(added(alias)))).toEqual([one, host])
+  })
+})
+
+describe('changed links', () => {
+  it('wake who is plugged into one of them, each once', () => {
+    const tested = wakes()
+    tested.rememberLink({ kind: 'GuestInterface', namespace: 'default', name: 'one' }, 'vnet3')
+    expect(names(tested.ofLinks(new Set(['vnet3', 'br0'])))).toEqual([one, host])
+    expect(names(tested.ofLinks(new Set(['br1', 'tap7'])))).toEqual([three, two, host, lan])
+    expect(names(tested.ofLinks(new Set(['eth0'])))).toEqual([host])
+  })
+
+  it('wake everybody when nobody knows which they are', () => {
+    expect(names(wakes().ofLinks(undefined))).toEqual([one, three, two, host, lan])
+  })
+})
