@@ -161,7 +161,7 @@ describe.each(Object.entries(documents))('%s', (file, document) => {
     expect(places.filter((place) => rulesOf(place).length > 0).map(({ path }) => path)).toEqual(
       specPlaces.filter((place) => rulesOf(place).length > 0).map(({ path }) => path),
     )
-    const functions = ['has', 'size', 'all', 'exists', 'filter', 'matches']
+    const functions = ['has', 'size', 'all', 'exists', 'exists_one', 'filter', 'matches']
     for (const place of places) {
       for (const { rule, message, fieldPath } of rulesOf(place)) {
         const bare = rule.replaceAll(/'[^']*'/g, '')
