@@ -85,10 +85,13 @@ async function measure(bench: BenchCluster, host: LabHost): Promise<void> {
   const added = await addedAtOnce(bench, watch, 'second')
   await agent.lastRead(2_000)
   const all = await times()
+  for (const guest of guests) await host.virsh('destroy', guest)
+  await agent.lastRead(2_000)
+  const addedToOff = await addedAtOnce(bench, watch, 'third')
   await agent.stop()
   watch.stop()
   reportSingle(single)
-  reportAtOnce(edits, added)
+  reportAtOnce({ edits, added, addedToOff })
   reportTimes({
     'edited singly': [beforeSingle, singly, singleEdits],
     'edited at once': [singly, edited, edits.length * atOnce],
@@ -251,15 +254,24 @@ function reportSingle(edits: SingleEdit[]): void {
   console.log(`${says(ready, 0.99, 100, 'accepted to Ready, p99')}\n`)
 }
 
-function reportAtOnce(edits: number[], added: number): void {
+function reportAtOnce({
+  edits,
+  added,
+  addedToOff,
+}: {
+  edits: number[]
+  added: number
+  addedToOff: number
+}): void {
   console.log(
     `${atOnce} interfaces of ${guests.length} guests applied at once, ${inFlight} requests at a time`,
   )
-  console.log(`edited: ${edits.map(digits).join(' ')} ms until all were Ready; added: ${digits(added)} ms`)
-  const slowest = Math.max(...edits) / 1_000
-  console.log(`\n${goal('edited, the slowest round', 'at most 3 s', `${digits(slowest)} s`, slowest <= 3)}`)
-  const seconds = added / 1_000
-  console.log(`${goal('added to running guests', 'at most 3 s', `${digits(seconds)} s`, seconds <= 3)}\n`)
+  console.log(`edited: ${edits.map(digits).join(' ')} ms until all were Ready\n`)
+  const cases = { 'edited, the slowest round': Math.max(...edits), 'added to running guests': added }
+  for (const [what, ms] of Object.entries({ ...cases, 'added to guests that are off': addedToOff })) {
+    console.log(goal(what, 'at most 3 s', `${digits(ms / 1_000)} s`, ms <= 3_000))
+  }
+  console.log()
 }
 
 /** Each with how many edits there were. */

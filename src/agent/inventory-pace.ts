@@ -1,13 +1,13 @@
 /**
  * When an inventory is due. It reads every guest of the host, so many changes are one look, and while they go on it takes up a
- * twentieth of the time at most.
+ * fiftieth of the time at most.
  */
 
 /** Milliseconds from a change to the look at it, on a host that was at rest. */
 export const SHORTEST_MS = 500
 /** Milliseconds: a guest that is new is never found later than this. */
 const LONGEST_MS = 5_000
-const SHARE = 1 / 20
+const SHARE = 1 / 50
 
 export class InventoryPace {
   readonly #longestMs: number
