@@ -122,20 +122,34 @@ function manifest(name: string, portIsolation: boolean): GuestInterface {
 const namesOf = (series: string) =>
   guests.flatMap((guest) => Array.from({ length: perGuest }, (_, nic) => `${guest}-${series}${nic}`))
 
-/** Applies all, and is back with the milliseconds until the last of them is Ready. */
-async function applyAll(bench: BenchCluster, watch: ReadyWatch, objects: GuestInterface[]): Promise<number> {
+/** Milliseconds until all were Ready. */
+interface AtOnce {
+  /** Since the first request was sent. */
+  sent: number
+  /** Of the slowest one, since the API server had accepted it. */
+  accepted: number
+}
+
+async function applyAll(bench: BenchCluster, watch: ReadyWatch, objects: GuestInterface[]): Promise<AtOnce> {
   const begun = performance.now()
   const left = [...objects]
-  const ready: Promise<number>[] = []
+  const ready: Promise<{ sent: number; accepted: number }>[] = []
   await Promise.all(
     Array.from({ length: inFlight }, async () => {
       for (let each = left.shift(); each; each = left.shift()) {
         const { metadata } = await bench.apply(each)
-        ready.push(watch.ready(metadata.name, metadata.generation!))
+        const acceptedAt = performance.now()
+        ready.push(
+          watch
+            .ready(metadata.name, metadata.generation!)
+            .then((at) => ({ sent: at - begun, accepted: at - acceptedAt })),
+        )
       }
     }),
   )
-  return Math.max(...(await Promise.all(ready))) - begun
+  const all = await Promise.all(ready)
+  const slowest = (of: keyof AtOnce) => Math.max(...all.map((each) => each[of]))
+  return { sent: slowest('sent'), accepted: slowest('accepted') }
 }
 
 const addedAtOnce = (bench: BenchCluster, watch: ReadyWatch, series: string) =>
@@ -152,19 +166,19 @@ const editAll = (bench: BenchCluster, watch: ReadyWatch, isolated: boolean) =>
     namesOf('first').map((name) => manifest(name, isolated)),
   )
 
-async function editedAtOnce(bench: BenchCluster, watch: ReadyWatch, host: LabHost): Promise<number[]> {
-  const ms: number[] = []
+async function editedAtOnce(bench: BenchCluster, watch: ReadyWatch, host: LabHost): Promise<AtOnce[]> {
+  const all: AtOnce[] = []
   for (let round = 0; round < rounds; round++) {
     for (const isolated of [true, false]) {
       await delay(1_000)
-      ms.push(await editAll(bench, watch, isolated))
+      all.push(await editAll(bench, watch, isolated))
       const kernel = await host.run('cat /sys/class/net/br0/brif/*/isolated')
       const inForce = kernel.split('\n').filter((each) => each === '1').length
       const wanted = isolated ? atOnce : 0
       if (inForce !== wanted) throw new Error(`${inForce} of ${wanted} ports are isolated`)
     }
   }
-  return ms
+  return all
 }
 
 /** Milliseconds of each edit, from when its request was sent. */
@@ -254,22 +268,34 @@ function reportSingle(edits: SingleEdit[]): void {
   console.log(`${says(ready, 0.99, 100, 'accepted to Ready, p99')}\n`)
 }
 
-function reportAtOnce({
-  edits,
-  added,
-  addedToOff,
-}: {
-  edits: number[]
-  added: number
-  addedToOff: number
-}): void {
+interface Rounds {
+  edits: AtOnce[]
+  added: AtOnce
+  addedToOff: AtOnce
+}
+
+function reportAtOnce({ edits, added, addedToOff }: Rounds): void {
   console.log(
     `${atOnce} interfaces of ${guests.length} guests applied at once, ${inFlight} requests at a time`,
   )
-  console.log(`edited: ${edits.map(digits).join(' ')} ms until all were Ready\n`)
-  const cases = { 'edited, the slowest round': Math.max(...edits), 'added to running guests': added }
-  for (const [what, ms] of Object.entries({ ...cases, 'added to guests that are off': addedToOff })) {
-    console.log(goal(what, 'at most 3 s', `${digits(ms / 1_000)} s`, ms <= 3_000))
+  console.log(
+    `edited: ${edits.map(({ sent }) => digits(sent)).join(' ')} ms from the first request until all were Ready\n`,
+  )
+  const worst = (of: keyof AtOnce) => Math.max(...edits.map((each) => each[of]))
+  const cases: Record<string, AtOnce> = {
+    'edited, the slowest round': { sent: worst('sent'), accepted: worst('accepted') },
+    'added to running guests': added,
+    'added to guests that are off': addedToOff,
+  }
+  const clocks = {
+    accepted: 'the slowest since it was accepted',
+    sent: 'all since the first request',
+  } as const
+  for (const [what, ms] of Object.entries(cases)) {
+    for (const [clock, since] of Object.entries(clocks)) {
+      const seconds = ms[clock as keyof AtOnce] / 1_000
+      console.log(goal(`${what}, ${since}`, 'at most 3 s', `${digits(seconds)} s`, seconds <= 3))
+    }
   }
   console.log()
 }
