@@ -13,7 +13,7 @@ export class Wakes {
   readonly #links = new Map<string, string>()
   /** Bridges that libvirt made, by the name of the Network object. */
   readonly #bridges = new Map<string, string>()
-  /** Aliases of interfaces that a pass is at work on: it reads them again before it ends. */
+  /** By namespace/name: those that a pass is at work on, which reads them again before it ends. */
   readonly #atWork = new Set<string>()
 
   constructor(store: Store, hostName: string) {
@@ -65,11 +65,9 @@ export class Wakes {
     const { uuid, name, alias } = event
     // Of one of ours: nothing comes free by it, and all of a guest's for each of them would be the square of them.
     const added = event.event === 'device-added' ? interfaceOfAlias(alias) : undefined
-    if (alias !== undefined && added) {
-      return [
-        ...(this.#atWork.has(alias) ? [] : [{ kind: 'GuestInterface' as const, ...added }]),
-        this.#hostKey,
-      ]
+    if (added) {
+      const key: Key = { kind: 'GuestInterface', ...added }
+      return this.#atWork.has(`${key.namespace}/${key.name}`) ? [this.#hostKey] : [key, this.#hostKey]
     }
     return [
       ...this.#interfaces(
@@ -84,14 +82,13 @@ export class Wakes {
     ]
   }
 
-  /** While `work` plugs in what has this alias and then reads it, the event that tells of it wakes nobody for it. */
-  async during<T>(alias: string | undefined, work: () => Promise<T>): Promise<T> {
-    if (alias === undefined) return work()
-    this.#atWork.add(alias)
+  /** While `work` plugs this interface in and then reads it, the event that tells of it does not wake it. */
+  async during<T>({ namespace, name }: Key, work: () => Promise<T>): Promise<T> {
+    this.#atWork.add(`${namespace}/${name}`)
     try {
       return await work()
     } finally {
-      this.#atWork.delete(alias)
+      this.#atWork.delete(`${namespace}/${name}`)
     }
   }
 

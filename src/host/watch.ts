@@ -38,7 +38,7 @@ async function monitor(
   changed: (links: ReadonlySet<string> | undefined) => void,
   signal: AbortSignal,
 ): Promise<Error | undefined> {
-  const tell = gathered(changed)
+  const tell = gathered(changed, signal)
   const ip = execa('ip', ['-oneline', 'monitor', 'link'], {
     buffer: false,
     stdin: 'ignore',
@@ -60,6 +60,7 @@ async function monitor(
 /** Hands on what was told within GATHER_MS together; undefined stands for all links. */
 function gathered(
   changed: (links: ReadonlySet<string> | undefined) => void,
+  signal: AbortSignal,
 ): (link: string | undefined) => void {
   let links: Set<string | undefined> = new Set()
   return (link) => {
@@ -67,7 +68,7 @@ function gathered(
       setTimeout(() => {
         const told = links
         links = new Set()
-        changed(told.has(undefined) ? undefined : (told as Set<string>))
+        if (!signal.aborted) changed(told.has(undefined) ? undefined : (told as Set<string>))
       }, GATHER_MS)
     }
     links.add(link)

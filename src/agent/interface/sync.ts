@@ -33,7 +33,7 @@ export async function bringInSync(
   if (before.toMark && !(await takeOver(context, work, before, before.toMark))) return done
   const after =
     steps.length > 0
-      ? await context.wakes.during(effective.alias, () => applied(context, work, steps, before, effective))
+      ? await context.wakes.during(work.key, () => applied(context, work, steps, before, effective))
       : before
   if (forNextBoot) {
     report.restartRequired(forNextBoot)

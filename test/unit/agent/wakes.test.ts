@@ -45,13 +45,14 @@ describe('a NIC that was plugged into a guest', () => {
 
   it('wakes its interface not while a pass plugs it in and reads it, and again afterwards', async () => {
     const [tested, alias] = [wakes(), aliasOf('default', 'one')]
-    const during = await tested.during(alias, async () => ({
+    const key: Key = { kind: 'GuestInterface', namespace: 'default', name: 'one' }
+    const during = await tested.during(key, async () => ({
       own: names(tested.ofLibvirt(added(alias))),
       removed: names(tested.ofLibvirt({ ...added(alias), event: 'device-removed' })),
       other: names(tested.ofLibvirt(added(aliasOf('default', 'two.b')))),
     }))
     expect(during).toEqual({ own: [host], removed: [one, two, host], other: [two, host] })
-    await expect(tested.during(alias, () => Promise.reject(new Error('refused')))).rejects.toThrow('refused')
+    await expect(tested.during(key, () => Promise.reject(new Error('refused')))).rejects.toThrow('refused')
     expect(names(tested.ofLibvirt(added(alias)))).toEqual([one, host])
   })
 })
