@@ -3,21 +3,27 @@ import type { GuestInterface } from '../api/guest-interface.ts'
 import type { Network } from '../api/network.ts'
 import { interfaceOfAlias, nameOf } from '../core/identity.ts'
 import { networkNameOf } from '../core/resolve/applicable.ts'
+import { linkText } from '../host/link-state.ts'
 import type { LibvirtEvent } from '../libvirt/client.ts'
 import type { Key, Store } from '../store/store.ts'
 
 export class Wakes {
   readonly #store: Store
   readonly #hostKey: Key
+  readonly #textOf: (link: string) => string | undefined
   /** By namespace/name. */
   readonly #links = new Map<string, string>()
+  /** By link: what was found of it when a pass looked at it, or the kernel told of it. */
+  readonly #texts = new Map<string, string>()
   /** Bridges that libvirt made, by the name of the Network object. */
   readonly #bridges = new Map<string, string>()
   /** By namespace/name: those that a pass is at work on, which reads them again before it ends. */
   readonly #atWork = new Set<string>()
 
-  constructor(store: Store, hostName: string) {
+  /** `textOf`: what a pass would find of a link now. */
+  constructor(store: Store, hostName: string, textOf = linkText) {
     this.#store = store
+    this.#textOf = textOf
     this.#hostKey = { kind: 'Host', name: hostName }
   }
 
@@ -82,7 +88,7 @@ export class Wakes {
     ]
   }
 
-  /** While `work` plugs this interface in and then reads it, the event that tells of it does not wake it. */
+  /** While `work` changes this interface and then reads it, the events that tell of that do not wake it. */
   async during<T>({ namespace, name }: Key, work: () => Promise<T>): Promise<T> {
     this.#atWork.add(`${namespace}/${name}`)
     try {
@@ -92,13 +98,17 @@ export class Wakes {
     }
   }
 
-  /** The link on the host behind a plugged interface: a change of it concerns that interface. */
+  /** The link on the host behind a plugged interface, about to be looked at: a change of it concerns that interface. */
   rememberLink({ namespace, name }: Key, link: string | undefined): void {
-    if (link) this.#links.set(`${namespace}/${name}`, link)
+    if (!link) return
+    this.#links.set(`${namespace}/${name}`, link)
+    this.#isNews(link)
   }
 
   forgetLink({ namespace, name }: Key): void {
-    this.#links.delete(`${namespace}/${name}`)
+    const id = `${namespace}/${name}`
+    this.#texts.delete(this.#links.get(id) ?? '')
+    this.#links.delete(id)
   }
 
   /** The bridge that libvirt made for a network. */
@@ -115,6 +125,9 @@ export class Wakes {
   ofLinks(names: ReadonlySet<string> | undefined): Key[] {
     if (names === undefined) return this.all()
     const isOf = (name: string | undefined) => name !== undefined && names.has(name)
+    // Whatever is plugged in, the kernel tells of its tap a dozen times, and of the bridge, with hundreds of others on it.
+    const news = new Set([...names].filter((name) => this.#isNews(name)))
+    const isNewsOf = (name: string | undefined) => name !== undefined && news.has(name)
     return [
       ...this.#networks(
         ({ metadata, spec }) => isOf(this.#bridges.get(metadata.name)) || isOf(spec.bridge?.name),
@@ -123,14 +136,22 @@ export class Wakes {
         const { spec, status } = resource
         return (
           isOf(status?.port?.dev) ||
-          isOf(status?.port?.bridge) ||
+          isNewsOf(status?.port?.bridge) ||
           isOf(spec.targetDevice) ||
           isWaiting(status) ||
-          isOf(this.#links.get(nameOf(resource)))
+          (isNewsOf(this.#links.get(nameOf(resource))) && !this.#atWork.has(nameOf(resource)))
         )
       }),
       this.#hostKey,
     ]
+  }
+
+  /** Whether it is otherwise than it was known to be; known as it is from now on. */
+  #isNews(link: string): boolean {
+    const [known, text] = [this.#texts.get(link), this.#textOf(link)]
+    if (text === undefined) this.#texts.delete(link)
+    else this.#texts.set(link, text)
+    return text === undefined || text !== known
   }
 
   /** A port was taken or freed: the inventory counts it, and whoever has waited longest for one takes what was freed. */

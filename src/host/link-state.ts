@@ -50,6 +50,16 @@ function lowerOf(link: string, expected: string | undefined): string | undefined
     ?.slice('lower_'.length)
 }
 
+/**
+ * All that a pass looks at of a link or a bridge, as one text: as long as that is the same, what the kernel told of it is no
+ * news. Undefined when there is no link of this name, and for a macvtap, whose mode is not in sysfs.
+ */
+export function linkText(name: string): string | undefined {
+  const link = readLink(name)
+  if (!link || link.lower !== undefined) return undefined
+  return JSON.stringify([link, readMtu(name), isLinuxBridge(name) && isVlanFiltering(name)])
+}
+
 /** Bytes; undefined when there is no link of this name. */
 export function readMtu(name: string): number | undefined {
   const mtu = isLinkName(name) ? readIfThere(`/sys/class/net/${name}/mtu`) : undefined
@@ -58,7 +68,7 @@ export function readMtu(name: string): number | undefined {
 
 /** Whether this is a Linux bridge. */
 export function isLinuxBridge(name: string): boolean {
-  return isLinkName(name) && readIfThere(`/sys/class/net/${name}/bridge/bridge_id`) !== undefined
+  return isLinkName(name) && existsSync(`/sys/class/net/${name}/bridge`)
 }
 
 /** Whether a Linux bridge separates VLANs. */

@@ -59,11 +59,33 @@ describe('a NIC that was plugged into a guest', () => {
 
 describe('changed links', () => {
   it('wake who is plugged into one of them, each once', () => {
-    const tested = wakes()
+    const tested = new Wakes(store, 'abc', () => undefined)
     tested.rememberLink({ kind: 'GuestInterface', namespace: 'default', name: 'one' }, 'vnet3')
     expect(names(tested.ofLinks(new Set(['vnet3', 'br0'])))).toEqual([one, host])
     expect(names(tested.ofLinks(new Set(['br1', 'tap7'])))).toEqual([three, two, host, lan])
     expect(names(tested.ofLinks(new Set(['eth0'])))).toEqual([host])
+  })
+
+  it('wake nobody where they are as they were found, or while a pass is at work there', async () => {
+    const shown: Record<string, string> = { vnet3: 'on br0', br0: 'a bridge' }
+    const tested = new Wakes(store, 'abc', (link) => shown[link])
+    const key: Key = { kind: 'GuestInterface', namespace: 'default', name: 'two.b' }
+    const told = (link: string) => names(tested.ofLinks(new Set([link])))
+    tested.rememberLink(key, 'vnet3')
+    expect(told('vnet3')).toEqual([host])
+    shown.vnet3 = 'on br1'
+    expect(await tested.during(key, async () => told('vnet3'))).toEqual([host])
+    shown.vnet3 = 'on none'
+    expect(told('vnet3')).toEqual([two, host])
+    tested.rememberLink(key, 'vnet3')
+    expect(told('vnet3')).toEqual([host])
+    delete shown.vnet3
+    expect(told('vnet3')).toEqual([two, host])
+
+    expect(told('br0')).toEqual([one, host])
+    expect(told('br0')).toEqual([host])
+    shown.br0 = 'another bridge'
+    expect(told('br0')).toEqual([one, host])
   })
 
   it('wake everybody when nobody knows which they are', () => {
