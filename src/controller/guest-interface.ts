@@ -16,21 +16,17 @@ export type InterfaceKey = Key & { kind: 'GuestInterface' }
 
 export function guestInterfaceReconciler(context: ControllerContext): Reconcile<InterfaceKey> {
   const { store } = context
-  const look = ({ namespace, name }: InterfaceKey) => {
-    const resource = store.get('GuestInterface', name, namespace)
-    return resource && { resource, decision: decide(resource, surroundingsOf(resource, context)) }
-  }
   return async (key, { log }) => {
-    let found = look(key)
-    if (found && lacksFinalizer(found)) {
-      await store.setFinalizer(key, true)
-      // Somebody may have changed it before that was written.
-      found = look(key)
+    const resource = store.get('GuestInterface', key.name, key.namespace)
+    if (!resource) return done
+    const decision = decide(resource, surroundingsOf(resource, context))
+    if (lacksFinalizer(resource, decision)) {
+      // The watch wakes it with that: somebody may change it before it is bound.
+      await store.addFinalizer(key)
+      return done
     }
-    if (!found || lacksFinalizer(found)) return done
-    const { resource, decision } = found
     if (resource.metadata.deletionTimestamp && !decision.finalizer) {
-      await store.setFinalizer(key, false)
+      await store.removeFinalizer(key)
       return done
     }
     await report(context, key, resource, decision)
@@ -44,13 +40,7 @@ export function guestInterfaceReconciler(context: ControllerContext): Reconcile<
 }
 
 /** It must not go while an agent has something of it. */
-function lacksFinalizer({
-  resource: { metadata },
-  decision,
-}: {
-  resource: GuestInterface
-  decision: Decision
-}) {
+function lacksFinalizer({ metadata }: GuestInterface, decision: Decision): boolean {
   return decision.finalizer && !metadata.deletionTimestamp && !(metadata.finalizers ?? []).includes(finalizer)
 }
 

@@ -13,13 +13,13 @@ export function networkReconciler(context: ControllerContext): Reconcile<Key & {
   const { store } = context
   return async (key) => {
     const known = store.get('Network', key.name)
-    if (known && !known.metadata.deletionTimestamp) await store.setFinalizer(key, true)
+    if (known && !known.metadata.deletionTimestamp) await store.addFinalizer(key)
     const network = store.get('Network', key.name)
     if (!network) return done
     const hosts = tellingHosts(context)
     const left = network.metadata.deletionTimestamp ? networkLeft(network, hosts) : undefined
     if (network.metadata.deletionTimestamp && !left) {
-      await store.setFinalizer(key, false)
+      await store.removeFinalizer(key)
       return done
     }
     const name = networkNameOf(network)

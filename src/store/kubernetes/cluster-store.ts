@@ -1,6 +1,6 @@
 /**
- * What the controller knows of a cluster, and what it writes there. Reads are from memory, writes show in them on return; a
- * change wakes, whoever made it.
+ * What the controller knows of a cluster, and what it writes there. Reads are from memory, writes show in them on return unless
+ * said otherwise; a change wakes, whoever made it.
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { Condition } from '../../api/conditions.ts'
@@ -139,12 +139,22 @@ export class ClusterStore {
     if (told) this.tell(object, told)
   }
 
-  /** Puts our finalizer on an object or takes it off, and leaves those of others. Rejects with StaleObject on a conflict. */
-  async setFinalizer(key: Key & { kind: 'GuestInterface' | 'Network' }, present: boolean): Promise<void> {
+  /**
+   * Puts our finalizer on an object beside those of others. Rejects with StaleObject on a conflict. The watch brings it: by
+   * then the API server has seen its own write too, and what is written next isn't tried upon an older object first.
+   */
+  async addFinalizer(key: Key & { kind: 'GuestInterface' | 'Network' }): Promise<void> {
     const { finalizers = [] } = this.#there(key).object.metadata
-    if (finalizers.includes(finalizer) === present) return
+    if (finalizers.includes(finalizer)) return
+    await this.#patchMetadata(key, { finalizers: [...finalizers, finalizer] })
+  }
+
+  /** Takes our finalizer off an object, and leaves those of others. Rejects with StaleObject on a conflict. */
+  async removeFinalizer(key: Key & { kind: 'GuestInterface' | 'Network' }): Promise<void> {
+    const { finalizers = [] } = this.#there(key).object.metadata
     const others = finalizers.filter((each) => each !== finalizer)
-    await this.#patchMetadata(key, { finalizers: present ? [...others, finalizer] : others })
+    if (others.length === finalizers.length) return
+    this.#written(key.kind, await this.#patchMetadata(key, { finalizers: others }))
   }
 
   /** No error where it is there already. The watch brings it. */
@@ -158,7 +168,8 @@ export class ClusterStore {
     if (isDeepStrictEqual(metadata.labels ?? {}, labels)) return
     const gone = Object.keys(metadata.labels ?? {}).filter((key) => !(key in labels))
     const removed = Object.fromEntries(gone.map((key) => [key, null]))
-    await this.#patchMetadata({ kind: 'Host', name }, { labels: { ...labels, ...removed } })
+    const written = await this.#patchMetadata({ kind: 'Host', name }, { labels: { ...labels, ...removed } })
+    this.#written('Host', written)
   }
 
   /** Of the agent of this host. No error where it is there already. The watch brings it. */
@@ -256,16 +267,15 @@ export class ClusterStore {
     }
   }
 
-  async #patchMetadata(key: Key, change: object): Promise<void> {
+  async #patchMetadata(key: Key, change: object): Promise<Received> {
     const { uid, resourceVersion } = this.#there(key).object.metadata
     try {
-      const written = await this.#write({
+      return await this.#write({
         method: 'PATCH',
         path: clusterObjectPath(key),
         contentType: 'application/merge-patch+json',
         body: { metadata: { uid, resourceVersion, ...change } },
       })
-      this.#written(key.kind, written)
     } catch (error) {
       if (isConflict(error)) throw new StaleObject(clusterObjectPath(key), { cause: error })
       throw error

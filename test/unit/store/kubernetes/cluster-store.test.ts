@@ -215,18 +215,22 @@ describe('status', () => {
 it('adds its finalizer to those of others, takes its own away alone, and says on which version', async () => {
   const before = bound(5, {}, { finalizers: ['them/theirs'] })
   let version = 101
-  const { store, writes } = await open(
+  const { store, watches, writes } = await open(
     { guestinterfaces: [before] },
     takes(({ metadata }) => {
       const { finalizers } = metadata as { finalizers: string[] }
-      return bound(version++, {}, { finalizers })
+      const after = bound(version++, {}, { finalizers })
+      tell(watches.guestinterfaces!, 'MODIFIED', after)
+      return after
     }),
   )
-  await store.setFinalizer(key, false)
+  await store.removeFinalizer(key)
   expect(writes()).toEqual([])
-  await store.setFinalizer(key, true)
-  await store.setFinalizer(key, true)
-  await store.setFinalizer(key, false)
+  await store.addFinalizer(key)
+  await expect.poll(() => nic(store)?.metadata.finalizers).toContain('patchbay.dev/port')
+  await store.addFinalizer(key)
+  await store.removeFinalizer(key)
+  expect(nic(store)?.metadata.finalizers).toEqual(['them/theirs'])
   expect(writes().map(({ body }) => JSON.parse(body).metadata)).toEqual([
     { uid: 'u1', resourceVersion: '5', finalizers: ['them/theirs', 'patchbay.dev/port'] },
     { uid: 'u1', resourceVersion: '101', finalizers: ['them/theirs'] },
@@ -248,7 +252,7 @@ it('writes nothing when it does not lead', async () => {
   term.leads = false
   const attempts = [
     () => store.applyStatus(key, { hostName: 'def' }),
-    () => store.setFinalizer(key, true),
+    () => store.addFinalizer(key),
     () => store.createHost('def', {}),
     () => store.createLease('def'),
     () => store.setHostLabels('abc', { rack: 'r1' }),
