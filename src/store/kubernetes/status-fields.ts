@@ -28,11 +28,9 @@ export function isKeptByServer(kind: StoredKind): boolean {
   return kind === 'GuestInterface' || kind === 'Host'
 }
 
-/** The agent's part of a status, as JSON has it; its conditions by their types, since the server keeps an order of its own. */
+/** The agent's part of a status that is as JSON has it; its conditions by their types, since the server keeps an order of its own. */
 export function agentsPart(status: object | undefined): Record<string, unknown> {
-  const part = JSON.parse(JSON.stringify(status ?? {})) as Record<string, unknown> & {
-    conditions?: Condition[]
-  }
+  const part: Record<string, unknown> & { conditions?: Condition[] } = { ...status }
   for (const field of controllersFields) delete part[field]
   if (part.conditions) {
     part.conditions = part.conditions

@@ -125,13 +125,14 @@ export class KubernetesStore implements Store {
       if (key.kind === 'Host') return
       throw new Error(`${objectPath(key)} is not there any more: its status was not written`)
     }
+    const asJson = JSON.parse(JSON.stringify(status))
     if (!isKeptByServer(key.kind) || known.going) {
-      this.#kind(key.kind)?.setStatus(key, JSON.parse(JSON.stringify(status)))
+      this.#kind(key.kind)?.setStatus(key, asJson)
       return
     }
     // The controller's word stands until it hears of this agent again: else they would take it from one another for ever.
     if (key.kind === 'Host' && isSilenced(known.object) && !this.#lease.isHeld) return
-    await this.#apply(key, known, agentsPart(status), gathered)
+    await this.#apply(key, known, agentsPart(asJson), gathered)
   }
 
   /**
