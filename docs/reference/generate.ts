@@ -32,6 +32,7 @@ const controllersConditions = {
 const headings: Record<Stance, string> = {
   Stalled: 'Stalled: somebody has to change something',
   Reconciling: 'Reconciling: comes right by itself',
+  Passing: 'Passing: the next step is on its way',
   Done: 'Done',
 }
 
@@ -42,14 +43,15 @@ export function conditionsPage(): string {
     '',
     '# Conditions and reasons',
     '',
-    'Every GuestInterface has all of these conditions, with status `True`, `False` or `Unknown`. The first four build on one another in',
-    'this order. Network, PortGroup and Host have the last three.',
+    'A GuestInterface that an agent has looked at has these conditions, with status `True`, `False` or `Unknown`. The first four build on',
+    'one another in this order. Network, PortGroup and Host have the last three. `Reconciling` and `Stalled` come when they are first True;',
+    'absent means False.',
     '',
     ...table('condition', Object.entries(conditions)),
     'In a cluster the controller adds these to a GuestInterface, only while they are True:',
     '',
     ...table('condition', Object.entries(controllersConditions)),
-    ...(['Stalled', 'Reconciling'] as const).flatMap((stance) => [
+    ...(['Stalled', 'Reconciling', 'Passing'] as const).flatMap((stance) => [
       `## ${headings[stance]}\n`,
       ...Object.entries(reasons).flatMap(([reason, said]) =>
         'remedy' in said && said.stance === stance

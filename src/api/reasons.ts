@@ -1,8 +1,9 @@
 /**
  * Every reason that a condition of ours can carry: what it means, how kstatus is to read it, and what a person can do about it.
  * Stalled: nothing moves until a person changes something. Reconciling: it comes right by itself once what it waits for happens.
+ * Passing: the next step of ours is on its way, and Ready alone says so.
  */
-export type Stance = 'Done' | 'Reconciling' | 'Stalled'
+export type Stance = 'Done' | 'Passing' | 'Reconciling' | 'Stalled'
 
 type Meaning =
   | { stance: 'Done'; meaning: string }
@@ -14,6 +15,7 @@ type Meaning =
     }
 
 const done = (meaning: string) => ({ stance: 'Done' as const, meaning })
+const passes = (meaning: string, remedy: string) => ({ stance: 'Passing' as const, meaning, remedy })
 const waits = (meaning: string, remedy: string) => ({ stance: 'Reconciling' as const, meaning, remedy })
 const stalled = (meaning: string, remedy: string) => ({ stance: 'Stalled' as const, meaning, remedy })
 
@@ -32,7 +34,7 @@ export const reasons = {
     'Not all hosts have told how it stands there; the message names those that have not.',
     'On a host that answers this passes within seconds. `kubectl get pbhost` shows whether the agents of those that are named run; of one that is silent, go on with `AgentSilent`.',
   ),
-  NotReached: waits(
+  NotReached: passes(
     'An earlier condition stands in the way; this one was not looked at.',
     'Look at the first condition that is not True: `Ready` has its reason. Where `Ready` itself says this, nothing has been looked at yet, or the controller gives a reason that this older agent does not know: its message says what to do.',
   ),
@@ -40,7 +42,7 @@ export const reasons = {
     'The host that the interface is bound to is gone with its Node, and its guest is on no other host; what it had there is recorded still.',
     'Define the guest on another host, and the interface follows; where the host comes back with a Node of its name, it goes on there. Delete the interface if neither is to be: nothing holds it.',
   ),
-  Binding: waits(
+  Binding: passes(
     'The interface is bound to a host, whose agent has not looked at it yet.',
     'Takes a second. If it stays, the agent of that host is not at work: `kubectl get pbhost HOST`, then its pod.',
   ),

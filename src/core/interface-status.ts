@@ -1,4 +1,4 @@
-/** From what a pass found to the conditions of a GuestInterface: every one of them is set on every pass. */
+/** From what a pass found to the conditions of a GuestInterface. */
 import type { Condition } from '../api/conditions.ts'
 import { type Reason, reasons } from '../api/reasons.ts'
 
@@ -58,13 +58,32 @@ export function conditionsOf(
   ]
 }
 
-/** Ready, and the two conditions by which kstatus tells waiting from being stuck. `now`: RFC 3339. */
+/**
+ * Of an interface that was given a port and is not plugged in yet: of its conditions Ready alone speaks anew. The others follow
+ * with the result; each costs an API server a twentieth of a write. `now`: RFC 3339.
+ */
+export function portTaken(port: string, generation: number, previous: Condition[], now: string): Condition[] {
+  const agents: readonly string[] = [...stages, 'RestartRequired']
+  const message = `Holds ${port}; about to be plugged in`
+  return [
+    ...previous.filter(({ type }) => agents.includes(type)),
+    ...readiness({ status: 'Unknown', reason: 'NotReached', message }, generation, previous, now),
+  ]
+}
+
+/**
+ * Ready, and the two conditions by which kstatus tells waiting from being stuck: absent where nothing is abnormal, and once
+ * they were True said to be False, since another manager of the status may have applied them too. `now`: RFC 3339.
+ */
 export function readiness(ready: Check, generation: number, previous: Condition[], now: string): Condition[] {
   const stance = ready.status === 'True' ? 'Done' : reasons[ready.reason].stance
-  const abnormal = (type: 'Reconciling' | 'Stalled'): Check =>
-    stance === type ? { ...ready, status: 'True' } : { status: 'False', reason: ready.reason, message: '' }
-  const checks = { Ready: ready, Reconciling: abnormal('Reconciling'), Stalled: abnormal('Stalled') }
-  return Object.entries(checks).map(([type, check]) => withTransition(type, check, generation, previous, now))
+  const normal: Check = { status: 'False', reason: ready.reason, message: '' }
+  const abnormal = (['Reconciling', 'Stalled'] as const).flatMap((type): [string, Check][] => {
+    if (stance === type) return [[type, { ...ready, status: 'True' }]]
+    return previous.some((each) => each.type === type) ? [[type, normal]] : []
+  })
+  const checks: [string, Check][] = [['Ready', ready], ...abnormal]
+  return checks.map(([type, check]) => withTransition(type, check, generation, previous, now))
 }
 
 /** Characters; a longer message and kube-apiserver would refuse the whole status. */

@@ -124,7 +124,8 @@ export class PlayedCluster {
 
   /** All that the agent of a host says of an interface. */
   async says(hostName: string, name: string, status: GuestInterfaceStatus, ready: Check): Promise<void> {
-    const conditions = [condition('Bound', ready), ...readiness(ready, 0, [], '2026-01-01T00:00:00Z')]
+    const { conditions: previous = [] } = (await this.interface(name)).status ?? {}
+    const conditions = [condition('Bound', ready), ...readiness(ready, 0, previous, '2026-01-01T00:00:00Z')]
     await this.#asAgent(hostName, 'GuestInterface', name, { ...status, conditions })
   }
 

@@ -1,8 +1,16 @@
 /** What a pass has found so far about an interface, and its status as it will be written. */
+import type { Condition } from '../../api/conditions.ts'
 import type { GuestInterface, GuestInterfaceStatus } from '../../api/guest-interface.ts'
 import type { Reason } from '../../api/reasons.ts'
 import type { ChangePlan, Step } from '../../core/change/plan.ts'
-import { type Check, conditionsOf, type Findings, type Stage, stages } from '../../core/interface-status.ts'
+import {
+  type Check,
+  conditionsOf,
+  type Findings,
+  portTaken,
+  type Stage,
+  stages,
+} from '../../core/interface-status.ts'
 import type { Refusal } from '../../core/refusal.ts'
 import type { Store } from '../../store/store.ts'
 
@@ -67,16 +75,24 @@ export class Report {
     this.facts.plan = { verdict, steps: steps.map(stepText), differences }
   }
 
-  /** Writes status if it differs. `durable`: it must survive a power cut, since a port is used after it. */
-  async write(store: Store, durable = false): Promise<void> {
+  /** Writes status if it differs. */
+  write(store: Store): Promise<void> {
+    return this.#write(store, false, (...rest) => conditionsOf(this.#findings, ...rest))
+  }
+
+  /** Writes the port down before it is used: that survives a power cut. `name`: of the port, for people. */
+  writePort(store: Store, name: string): Promise<void> {
+    return this.#write(store, true, (...rest) => portTaken(name, ...rest))
+  }
+
+  async #write(
+    store: Store,
+    durable: boolean,
+    conditionsNow: (generation: number, previous: Condition[], now: string) => Condition[],
+  ): Promise<void> {
     const { metadata, status } = this.#resource
     const generation = metadata.generation ?? 0
-    const conditions = conditionsOf(
-      this.#findings,
-      generation,
-      status?.conditions ?? [],
-      new Date().toISOString(),
-    )
+    const conditions = conditionsNow(generation, status?.conditions ?? [], new Date().toISOString())
     const next: GuestInterfaceStatus = {
       ...this.facts,
       hostName: this.#hostName,

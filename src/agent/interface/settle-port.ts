@@ -26,8 +26,7 @@ export async function settlePort(
     report.facts.port = portToStatus(port, context.host.name)
     delete report.facts.waitingSince
     report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(port)}${note}`)
-    report.stopped('Synced', 'NotReached', 'About to be plugged', 'Unknown')
-    return report.write(context.store, true)
+    return report.writePort(context.store, portName(port))
   }
   if (kept?.port) {
     const note = kept.note ? `; ${kept.note}` : ''

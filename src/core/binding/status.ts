@@ -20,8 +20,10 @@ export function controllersStatus(
   const generation = metadata.generation ?? 0
   const previous = status?.conditions ?? []
   const condition = (type: string, check: Check) => withTransition(type, check, generation, previous, now)
+  // While it is bound for the first time Ready alone says so.
+  const isToldBound = bound?.status === 'False' || previous.some(({ type }) => type === 'Bound')
   const said = bound
-    ? [condition('Bound', bound), ...readiness(bound, generation, previous, now)]
+    ? [...(isToldBound ? [condition('Bound', bound)] : []), ...readiness(bound, generation, previous, now)]
     : unanswered(previous)
   const observedGeneration = bound ? generation : said.length > 0 ? status?.observedGeneration : undefined
   return {

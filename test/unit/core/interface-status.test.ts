@@ -9,6 +9,7 @@ import {
   conditionsOf,
   type Findings,
   isReady,
+  portTaken,
   readiness,
 } from '../../../src/core/interface-status.ts'
 
@@ -39,8 +40,6 @@ test('what has come through every stage is Ready by the last of them', () => {
     Synced: 'True InSync',
     RestartRequired: 'False NoRestartNeeded',
     Ready: 'True InSync',
-    Reconciling: 'False InSync',
-    Stalled: 'False InSync',
   })
 })
 
@@ -61,7 +60,6 @@ test.each<[string, Findings['stages'], Record<string, string>]>([
       Synced: 'Unknown NotReached',
       Ready: 'False GuestNotFound',
       Reconciling: 'True GuestNotFound',
-      Stalled: 'False GuestNotFound',
     },
   ],
   [
@@ -72,7 +70,6 @@ test.each<[string, Findings['stages'], Record<string, string>]>([
       Synced: 'Unknown NotReached',
       Ready: 'False PoolExhausted',
       Reconciling: 'True PoolExhausted',
-      Stalled: 'False PoolExhausted',
     },
   ],
   [
@@ -82,7 +79,6 @@ test.each<[string, Findings['stages'], Record<string, string>]>([
       PortAllocated: 'True PortAllocated',
       Synced: 'False LiveChangeRefused',
       Ready: 'False LiveChangeRefused',
-      Reconciling: 'False LiveChangeRefused',
       Stalled: 'True LiveChangeRefused',
     },
   ],
@@ -93,21 +89,63 @@ test.each<[string, Findings['stages'], Record<string, string>]>([
       Synced: 'Unknown LibvirtUnavailable',
       Ready: 'Unknown LibvirtUnavailable',
       Reconciling: 'True LibvirtUnavailable',
-      Stalled: 'False LibvirtUnavailable',
     },
   ],
   [
     'has lost its guest, whatever was found behind that',
     { ...allocated, Bound: stopped('GuestNotFound') },
-    { PortAllocated: 'Unknown NotReached', Ready: 'False GuestNotFound' },
+    { PortAllocated: 'Unknown NotReached', Ready: 'False GuestNotFound', Reconciling: 'True GuestNotFound' },
   ],
-  [
-    'was not looked at',
-    {},
-    { Bound: 'Unknown NotReached', Ready: 'Unknown NotReached', Reconciling: 'True NotReached' },
-  ],
+  ['was not looked at', {}, { Bound: 'Unknown NotReached', Ready: 'Unknown NotReached' }],
 ])('an interface that %s', (_, stages, expected) => {
-  expect(statuses({ stages })).toMatchObject(expected)
+  const found = statuses({ stages })
+  expect(found).toMatchObject(expected)
+  const abnormal = (of: object) => ['Reconciling', 'Stalled'].filter((type) => type in of)
+  expect(abnormal(found)).toEqual(abnormal(expected))
+})
+
+test('what was abnormal is said to be over, on every pass from then on', () => {
+  const stuck = conditionsOf(
+    { stages: { ...allocated, Synced: stopped('LiveChangeRefused') } },
+    3,
+    [],
+    before,
+  )
+  const over = conditionsOf(inSync, 3, stuck, now)
+  expect(over.find(({ type }) => type === 'Stalled')).toMatchObject({ status: 'False', reason: 'InSync' })
+  expect(conditionsOf(inSync, 3, over, now)).toEqual(over)
+})
+
+describe('an interface that was given a port', () => {
+  const text = (conditions: Condition[]) =>
+    conditions.map(({ type, status, message }) => `${type} ${status} ${message}`)
+
+  test('says so in Ready, which the controller has begun', () => {
+    const binding = readiness({ status: 'Unknown', reason: 'Binding', message: 'Bound' }, 3, [], before)
+    const held: Condition = { ...binding[0]!, type: 'Held' }
+    expect(text(portTaken('eth1', 3, [...binding, held], now))).toEqual([
+      'Ready Unknown Holds eth1; about to be plugged in',
+    ])
+  })
+
+  test('in place of another one, or after it waited, leaves the rest as it stands', () => {
+    const waiting = conditionsOf(
+      { stages: { ...resolved, PortAllocated: stopped('PoolExhausted') } },
+      3,
+      [],
+      before,
+    )
+    const found = portTaken('eth1', 3, waiting, now)
+    expect(text(found)).toEqual([
+      'Bound True ',
+      'Resolved True ',
+      'PortAllocated False why',
+      'Synced Unknown Waits for PortAllocated',
+      'RestartRequired False ',
+      'Ready Unknown Holds eth1; about to be plugged in',
+      'Reconciling False ',
+    ])
+  })
 })
 
 test('what was not reached says what it waits for', () => {

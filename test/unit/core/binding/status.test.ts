@@ -36,9 +36,21 @@ it('says all of an interface that no agent keeps, of its newest spec', () => {
     'Bound False GuestNotFound true',
     'Ready False GuestNotFound false',
     'Reconciling True GuestNotFound true',
-    'Stalled False GuestNotFound true',
   ])
   expect(status).not.toHaveProperty('hostName')
+})
+
+it('says of one that is bound for the first time that it is not Ready, and takes back what was said before', () => {
+  const decision = { finalizer: true, hostName: 'abc', guestUUID: one, bound: binding }
+  const fresh = controllersStatus(withConditions(guestInterface({}), []), decision, undefined, now)
+  expect(text(fresh)).toEqual(['Ready Unknown Binding true'])
+  const refused = ['Bound', 'Ready', 'Stalled'].map((type) => condition(type, held))
+  const allowed = controllersStatus(withConditions(guestInterface({}), refused), decision, undefined, now)
+  expect(text(allowed)).toEqual([
+    'Bound Unknown Binding true',
+    'Ready Unknown Binding true',
+    'Stalled False Binding false',
+  ])
 })
 
 it('says nothing of its own about one that an agent keeps', () => {
