@@ -15,6 +15,7 @@ import type { Call } from './call.ts'
 import {
   type ClusterKey,
   type ClusterKind,
+  type ClusterObject,
   type ClusterResources,
   clusterCollectionPath,
   clusterKinds,
@@ -59,6 +60,8 @@ export class ClusterStore {
   readonly #known: { [K in ClusterKind]: ClusterObjects<ClusterResources[K]> }
   readonly #reflectors: ReadonlyMap<ClusterKind, Pick<Reflector<never>, 'run' | 'complete' | 'isFollowing'>>
   readonly #events: EventWriter
+  /** Objects as they are known yet, to which our finalizer was added. */
+  readonly #withFinalizer = new WeakSet<ClusterObject>()
   #changed: (change: Change) => void = () => {}
 
   constructor(options: ClusterStoreOptions) {
@@ -144,9 +147,11 @@ export class ClusterStore {
    * then the API server has seen its own write too, and what is written next isn't tried upon an older object first.
    */
   async addFinalizer(key: Key & { kind: 'GuestInterface' | 'Network' }): Promise<void> {
-    const { finalizers = [] } = this.#there(key).object.metadata
-    if (finalizers.includes(finalizer)) return
+    const { object } = this.#there(key)
+    const { finalizers = [] } = object.metadata
+    if (finalizers.includes(finalizer) || this.#withFinalizer.has(object)) return
     await this.#patchMetadata(key, { finalizers: [...finalizers, finalizer] })
+    this.#withFinalizer.add(object)
   }
 
   /** Takes our finalizer off an object, and leaves those of others. Rejects with StaleObject on a conflict. */

@@ -215,18 +215,20 @@ describe('status', () => {
 it('adds its finalizer to those of others, takes its own away alone, and says on which version', async () => {
   const before = bound(5, {}, { finalizers: ['them/theirs'] })
   let version = 101
+  let after = before
   const { store, watches, writes } = await open(
     { guestinterfaces: [before] },
     takes(({ metadata }) => {
       const { finalizers } = metadata as { finalizers: string[] }
-      const after = bound(version++, {}, { finalizers })
-      tell(watches.guestinterfaces!, 'MODIFIED', after)
+      after = bound(version++, {}, { finalizers })
       return after
     }),
   )
   await store.removeFinalizer(key)
   expect(writes()).toEqual([])
   await store.addFinalizer(key)
+  await store.addFinalizer(key)
+  tell(watches.guestinterfaces!, 'MODIFIED', after)
   await expect.poll(() => nic(store)?.metadata.finalizers).toContain('patchbay.dev/port')
   await store.addFinalizer(key)
   await store.removeFinalizer(key)
