@@ -36,7 +36,7 @@ export const reasons = {
   ),
   NotReached: passes(
     'An earlier condition stands in the way; this one was not looked at.',
-    'Look at the first condition that is not True: `Ready` has its reason. Where `Ready` itself says this, nothing has been looked at yet, or the controller gives a reason that this older agent does not know: its message says what to do.',
+    'Look at the first condition that is not True: `Ready` has its reason. Where `Ready` itself says this, nothing has been looked at yet, the NIC is about to be plugged in, or the controller gives a reason that this older agent does not know: its message says what to do.',
   ),
   HostGone: waits(
     'The host that the interface is bound to is gone with its Node, and its guest is on no other host; what it had there is recorded still.',
