@@ -13,7 +13,7 @@ export class Wakes {
   readonly #textOf: (link: string) => string | undefined
   /** By namespace/name. */
   readonly #links = new Map<string, string>()
-  /** By link: what was found of it when a pass looked at it, or the kernel told of it. */
+  /** By link: how it was when it last woke somebody, or a pass looked at it as the link behind its interface. */
   readonly #texts = new Map<string, string>()
   /** Bridges that libvirt made, by the name of the Network object. */
   readonly #bridges = new Map<string, string>()
@@ -88,7 +88,7 @@ export class Wakes {
     ]
   }
 
-  /** While `work` changes this interface and then reads it, the events that tell of that do not wake it. */
+  /** While `work` plugs this interface in and then reads it, the event that tells of it does not wake it. */
   async during<T>({ namespace, name }: Key, work: () => Promise<T>): Promise<T> {
     this.#atWork.add(`${namespace}/${name}`)
     try {
@@ -102,7 +102,7 @@ export class Wakes {
   rememberLink({ namespace, name }: Key, link: string | undefined): void {
     if (!link) return
     this.#links.set(`${namespace}/${name}`, link)
-    this.#isNews(link)
+    this.#learn(link)
   }
 
   forgetLink({ namespace, name }: Key): void {
@@ -123,11 +123,19 @@ export class Wakes {
 
   /** undefined: some link, nobody knows which. */
   ofLinks(names: ReadonlySet<string> | undefined): Key[] {
-    if (names === undefined) return this.all()
+    if (names === undefined) {
+      this.#texts.clear()
+      return this.all()
+    }
     const isOf = (name: string | undefined) => name !== undefined && names.has(name)
     // Whatever is plugged in, the kernel tells of its tap a dozen times, and of the bridge, with hundreds of others on it.
-    const news = new Set([...names].filter((name) => this.#isNews(name)))
-    const isNewsOf = (name: string | undefined) => name !== undefined && news.has(name)
+    const news = new Map<string, boolean>()
+    const isNewsOf = (name: string | undefined) => {
+      if (name === undefined || !names.has(name)) return false
+      const isNews = news.get(name) ?? this.#learn(name)
+      news.set(name, isNews)
+      return isNews
+    }
     return [
       ...this.#networks(
         ({ metadata, spec }) => isOf(this.#bridges.get(metadata.name)) || isOf(spec.bridge?.name),
@@ -139,15 +147,15 @@ export class Wakes {
           isNewsOf(status?.port?.bridge) ||
           isOf(spec.targetDevice) ||
           isWaiting(status) ||
-          (isNewsOf(this.#links.get(nameOf(resource))) && !this.#atWork.has(nameOf(resource)))
+          isNewsOf(this.#links.get(nameOf(resource)))
         )
       }),
       this.#hostKey,
     ]
   }
 
-  /** Whether it is otherwise than it was known to be; known as it is from now on. */
-  #isNews(link: string): boolean {
+  /** Takes note of how this link is; whether that was not known. */
+  #learn(link: string): boolean {
     const [known, text] = [this.#texts.get(link), this.#textOf(link)]
     if (text === undefined) this.#texts.delete(link)
     else this.#texts.set(link, text)

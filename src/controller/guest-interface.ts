@@ -21,7 +21,7 @@ export function guestInterfaceReconciler(context: ControllerContext): Reconcile<
     if (!resource) return done
     const decision = decide(resource, surroundingsOf(resource, context))
     if (lacksFinalizer(resource, decision)) {
-      // The watch wakes it with that: somebody may change it before it is bound.
+      // It is bound when the watch has brought that, and wakes it.
       await store.addFinalizer(key)
       return done
     }

@@ -59,15 +59,21 @@ export function conditionsOf(
 }
 
 /**
- * Of an interface that was given a port and is not plugged in yet: of its conditions Ready alone speaks anew. The others follow
- * with the result; each costs an API server a twentieth of a write. `now`: RFC 3339.
+ * Of an interface that was given a port and is not in sync with it yet: what Ready says, and nothing that was not said before.
+ * The rest follows with the result; each condition costs an API server a twentieth of a write. `now`: RFC 3339.
  */
 export function portTaken(port: string, generation: number, previous: Condition[], now: string): Condition[] {
+  const holds: Check = { status: 'True', reason: 'PortAllocated', message: `Holds ${port}` }
+  const ready: Check = { status: 'Unknown', reason: 'NotReached', message: `Holds ${port}; the rest follows` }
+  const anew: Record<string, Check> = { PortAllocated: holds, Synced: ready }
   const agents: readonly string[] = [...stages, 'RestartRequired']
-  const message = `Holds ${port}; about to be plugged in`
+  const there = previous.filter(({ type }) => agents.includes(type))
   return [
-    ...previous.filter(({ type }) => agents.includes(type)),
-    ...readiness({ status: 'Unknown', reason: 'NotReached', message }, generation, previous, now),
+    ...there.map((each) => {
+      const check = anew[each.type]
+      return check ? withTransition(each.type, check, generation, previous, now) : each
+    }),
+    ...readiness(ready, generation, previous, now),
   ]
 }
 
@@ -76,7 +82,9 @@ export function portTaken(port: string, generation: number, previous: Condition[
  * they were True said to be False, since another manager of the status may have applied them too. `now`: RFC 3339.
  */
 export function readiness(ready: Check, generation: number, previous: Condition[], now: string): Condition[] {
-  const stance = ready.status === 'True' ? 'Done' : reasons[ready.reason].stance
+  const meant = ready.status === 'True' ? 'Done' : reasons[ready.reason].stance
+  // What is on its way is not known; a NotReached that is False is the word of a controller which knows more reasons.
+  const stance = meant === 'Passing' && ready.status === 'False' ? 'Reconciling' : meant
   const normal: Check = { status: 'False', reason: ready.reason, message: '' }
   const abnormal = (['Reconciling', 'Stalled'] as const).flatMap((type): [string, Check][] => {
     if (stance === type) return [[type, { ...ready, status: 'True' }]]

@@ -5,7 +5,7 @@ import type { Stance } from '../api/reasons.ts'
 export interface Standing {
   ready: Condition['status']
   reason: string
-  stance: Stance
+  stance: Exclude<Stance, 'Passing'>
 }
 
 /** Of an object that nobody has looked at yet: Unknown, NotReached, Reconciling. */

@@ -51,13 +51,18 @@ function lowerOf(link: string, expected: string | undefined): string | undefined
 }
 
 /**
- * All that a pass looks at of a link or a bridge, as one text: as long as that is the same, what the kernel told of it is no
- * news. Undefined when there is no link of this name, and for a macvtap, whose mode is not in sysfs.
+ * A Linux bridge or a port of one as one text: as long as it is the same, what the kernel told of the link is no news. Undefined
+ * of others, since sysfs shows neither the mode of a macvtap nor who is on Open vSwitch, and where it cannot be read.
  */
 export function linkText(name: string): string | undefined {
-  const link = readLink(name)
-  if (!link || link.lower !== undefined) return undefined
-  return JSON.stringify([link, readMtu(name), isLinuxBridge(name) && isVlanFiltering(name)])
+  try {
+    const link = readLink(name)
+    const isBridge = isLinuxBridge(name)
+    if (!link || (link.isolated === undefined && !isBridge)) return undefined
+    return JSON.stringify([link, readMtu(name), isBridge && isVlanFiltering(name)])
+  } catch {
+    return undefined
+  }
 }
 
 /** Bytes; undefined when there is no link of this name. */

@@ -23,7 +23,7 @@ afterAll(() => host?.stop())
 function program(code: string): string[] {
   const imports = [
     ['links', 'readLinks, readMacvtapModes'],
-    ['link-state', 'readLink, isLinuxBridge, isVlanFiltering'],
+    ['link-state', 'readLink, linkText, isLinuxBridge, isVlanFiltering'],
     ['macvtap-modes', 'MacvtapModes'],
     ['open-vswitch', 'readOpenVswitch, isOpenVswitchBridge, readOpenVswitchPort, removeOpenVswitchPort'],
     ['traffic-control', 'readRates, removeRates'],
@@ -248,6 +248,35 @@ describe('one link', () => {
     expect(free).not.toHaveProperty('master')
     expect(free).not.toHaveProperty('isolated')
     expect(await inHost("result = [isLinuxBridge('br-one'), isLinuxBridge('one0')]")).toEqual([true, false])
+  })
+
+  it('is another one after each change on a Linux bridge; elsewhere sysfs does not show them all', async () => {
+    await addVethPool(host, 3, 'same')
+    await addBridge(host, 'br-same')
+    const text = (name: string) => inHost<string | null>(`result = linkText('${name}') ?? null`)
+    await host.run('ip link set same0 master br-same')
+    const seen = [await text('same0')]
+    await host.run('ip link set same0 alias another')
+    expect(await text('same0')).toBe(seen[0])
+    for (const change of [
+      'ip link set same0 nomaster',
+      'ip link set same0 master br-same; bridge link set dev same0 isolated on',
+      'ip link set same0 mtu 1400',
+    ]) {
+      await host.run(change)
+      const now = await text('same0')
+      expect(seen, change).not.toContain(now)
+      seen.push(now)
+    }
+    const bridge = await text('br-same')
+    await host.run('ip link del br-same; ip link add br-same type bridge')
+    expect(await text('br-same')).not.toBe(bridge)
+    await addOpenVswitchBridge(host, 'ovs-same')
+    await host.run(`
+      ip link add link same1 name mt-same type macvtap mode bridge
+      ovs-vsctl add-port ovs-same same2`)
+    expect([await text('mt-same'), await text('same2'), await text('nosuch')]).toEqual([null, null, null])
+    await host.run('ovs-vsctl del-br ovs-same')
   })
 
   it('is none where the name is no name of a link', async () => {

@@ -60,7 +60,7 @@ export class ClusterStore {
   readonly #known: { [K in ClusterKind]: ClusterObjects<ClusterResources[K]> }
   readonly #reflectors: ReadonlyMap<ClusterKind, Pick<Reflector<never>, 'run' | 'complete' | 'isFollowing'>>
   readonly #events: EventWriter
-  /** Objects as they are known yet, to which our finalizer was added. */
+  /** What is known of objects to which our finalizer was added since. */
   readonly #withFinalizer = new WeakSet<ClusterObject>()
   #changed: (change: Change) => void = () => {}
 

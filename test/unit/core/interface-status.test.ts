@@ -8,6 +8,7 @@ import {
   type Check,
   conditionsOf,
   type Findings,
+  heldBy,
   isReady,
   portTaken,
   readiness,
@@ -124,11 +125,11 @@ describe('an interface that was given a port', () => {
     const binding = readiness({ status: 'Unknown', reason: 'Binding', message: 'Bound' }, 3, [], before)
     const held: Condition = { ...binding[0]!, type: 'Held' }
     expect(text(portTaken('eth1', 3, [...binding, held], now))).toEqual([
-      'Ready Unknown Holds eth1; about to be plugged in',
+      'Ready Unknown Holds eth1; the rest follows',
     ])
   })
 
-  test('in place of another one, or after it waited, leaves the rest as it stands', () => {
+  test('in place of another one, or after it waited, says no more than was said before', () => {
     const waiting = conditionsOf(
       { stages: { ...resolved, PortAllocated: stopped('PoolExhausted') } },
       3,
@@ -139,10 +140,10 @@ describe('an interface that was given a port', () => {
     expect(text(found)).toEqual([
       'Bound True ',
       'Resolved True ',
-      'PortAllocated False why',
-      'Synced Unknown Waits for PortAllocated',
+      'PortAllocated True Holds eth1',
+      'Synced Unknown Holds eth1; the rest follows',
       'RestartRequired False ',
-      'Ready Unknown Holds eth1; about to be plugged in',
+      'Ready Unknown Holds eth1; the rest follows',
       'Reconciling False ',
     ])
   })
@@ -186,7 +187,8 @@ test('every set of conditions is one that status takes, however long a message',
 test.each(Object.entries(reasons))(
   '%s: kstatus reads what is not Ready for it as %o',
   (reason, { stance }) => {
-    const found = readiness(stopped(reason as Reason), 1, [], now)
+    const status = stance === 'Passing' ? 'Unknown' : 'False'
+    const found = readiness(stopped(reason as Reason, status), 1, [], now)
     const holds = (type: string) => found.find((each) => each.type === type)?.status === 'True'
     expect([holds('Ready'), holds('Reconciling'), holds('Stalled')]).toEqual([
       false,
@@ -195,6 +197,16 @@ test.each(Object.entries(reasons))(
     ])
   },
 )
+
+test('a reason of a controller that is newer is waited for', () => {
+  const held = heldBy([
+    { type: 'Held', status: 'True', reason: 'Later', message: 'why', lastTransitionTime: now },
+  ])
+  expect(readiness(held!, 1, [], now).map(({ type, status }) => `${type} ${status}`)).toEqual([
+    'Ready False',
+    'Reconciling True',
+  ])
+})
 
 test('without conditions nothing is Ready', () => {
   expect(isReady(undefined)).toBe(false)
