@@ -194,8 +194,9 @@ describe('an interface that cannot be bound', () => {
         metadata: { labels: { 'patchbay.dev/host-sources': value } },
       })
     await label('allowed')
-    // The policy is asked at admission; who is in before that is asked again.
-    await lab.apply(nic({ source: { bridge: { name: 'br0' } } }))
+    // The policy is asked at admission, by a label that is watched; who is in before that is asked again.
+    const applied = () => lab.apply(nic({ source: { bridge: { name: 'br0' } } })).then(() => 'in', String)
+    await expect.poll(applied).toBe('in')
     await lab.becomes('nic', '- False GuestNotFound')
     await label(null)
     await lab.tells('abc', [vm1()])
