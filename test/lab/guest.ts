@@ -61,3 +61,9 @@ export async function startGuest(host: LabHost, options: GuestOptions): Promise<
   await defineGuest(host, options)
   await host.virsh('start', options.name)
 }
+
+/** A device that is no NIC takes a slot of the running guest alone, or in its saved definition alone. */
+export async function takeSlot(host: LabHost, guest: string, where: 'live' | 'config'): Promise<void> {
+  const rng = "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+  await host.virsh('attach-device', guest, await host.file(rng), `--${where}`)
+}

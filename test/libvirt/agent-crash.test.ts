@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { LabAgent } from '../lab/agent.ts'
 import { type Change, dieAtEveryBoundary } from '../lab/boundaries.ts'
-import { defineGuest, startGuest } from '../lab/guest.ts'
+import { defineGuest, startGuest, takeSlot } from '../lab/guest.ts'
 import { LabHost } from '../lab/host.ts'
 import { guestInterface, inNetwork, type Manifest, pool } from '../lab/manifests.ts'
 import { addVethPool } from '../lab/pool.ts'
@@ -55,14 +55,17 @@ async function nothingLeftOver(running: boolean): Promise<Macvtap[]> {
 const isReady = async () => (await agent.ready(guest)).startsWith('True')
 
 describe.each([
-  { what: 'a running guest', running: true, boundaries: 5 },
+  { what: 'a running guest', running: true, boundaries: 3 },
+  // libvirt would find other slots in both, so that they are plugged into one after the other.
+  { what: 'a running guest with a device saved beside', running: true, beside: true, boundaries: 5 },
   { what: 'a guest that is off', running: false, boundaries: 3 },
-])('plugging into $what', ({ running, boundaries }) => {
+])('plugging into $what', ({ running, beside, boundaries }) => {
   let recorded: unknown
 
   const plugging: Change = {
     async prepare() {
       await newGuest(running)
+      if (beside) await takeSlot(host, guest, 'config')
       // The first device is free only after the port is recorded: whoever chose anew would take it.
       await host.run('ip address add 10.9.9.1/24 dev pool0')
     },

@@ -1,7 +1,7 @@
-/** A running guest that has no room for another NIC: it gets it at its next start, and status says why. */
+/** Slots of a running guest: that a NIC has the same one after its next start; and that it waits for that start where none is free. */
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { LabAgent } from '../lab/agent.ts'
-import { startGuest } from '../lab/guest.ts'
+import { startGuest, takeSlot } from '../lab/guest.ts'
 import { LabHost } from '../lab/host.ts'
 import { guestInterface, inNetwork, pool } from '../lab/manifests.ts'
 import { addVethPool } from '../lab/pool.ts'
@@ -53,3 +53,27 @@ it.each([
   await agent.reaches(guest)
   expect(await interfaces(host, guest, 'live')).toHaveLength(2)
 })
+
+it.each([
+  { name: 'as much is saved as is plugged in', guest: 'same', beside: undefined },
+  { name: 'another device is in the running guest alone', guest: 'hot', beside: 'live' as const },
+])('a NIC is saved in the slot that it is plugged into: $name', async ({ guest, beside }) => {
+  await startGuest(host, { name: guest, sparePorts: 4 })
+  if (beside) await takeSlot(host, guest, beside)
+  const nics = [1, 2, 3].map((n) => `${guest}${n}`)
+  const manifests = nics.map((nic) => guestInterface(nic, guest, { source: { user: {} }, model: 'virtio' }))
+  await Promise.all(manifests.map((manifest) => agent.apply(manifest)))
+  for (const nic of nics) await agent.reaches(nic)
+  const [live, saved] = await Promise.all(
+    (['live', 'saved'] as const).map(async (definition) => slots(await interfaces(host, guest, definition))),
+  )
+  expect(Object.keys(live!)).toHaveLength(3)
+  expect(saved).toEqual(live)
+})
+
+/** By MAC address. */
+function slots(nics: string[]): Record<string, string> {
+  return Object.fromEntries(
+    nics.map((xml) => [/<mac address='(.*?)'/.exec(xml)![1]!, /<address type='pci' .*\/>/.exec(xml)![0]]),
+  )
+}

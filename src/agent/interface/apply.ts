@@ -1,7 +1,7 @@
 /** Carries out the steps of a plan, in order. Each is safe to repeat, and each boundary is a line in the log. */
 import { type ChangeStep, changed, type Step } from '../../core/change/plan.ts'
 import type { EffectiveDefinition, InterfaceDefinition } from '../../core/definition.ts'
-import { isPciAddressTaken } from '../../libvirt/xml/domain.ts'
+import { isPciAddressTaken, takeSamePciAddresses } from '../../libvirt/xml/domain.ts'
 import { renderInterface } from '../../libvirt/xml/interface.ts'
 import type { Application } from './application.ts'
 import { changeLive, type LiveChange } from './change-live.ts'
@@ -31,13 +31,40 @@ export async function apply(
   effective: EffectiveDefinition,
   to: Application,
 ): Promise<void> {
+  if (isOneCall(steps, observed)) return logged(steps, to, () => plugIntoBoth(observed, effective, to))
   const made: LiveChange[] = []
   for (const step of steps) {
-    to.log.info({ step: stepText(step) }, 'step begins')
-    if (step.action === 'Attach' || step.action === 'Detach') await plug(step, observed, effective, to)
-    else await change(step, made, observed, effective, to)
-    to.log.info({ step: stepText(step) }, 'step done')
+    await logged([step], to, () =>
+      step.action === 'Attach' || step.action === 'Detach'
+        ? plug(step, observed, effective, to)
+        : change(step, made, observed, effective, to),
+    )
   }
+}
+
+async function logged(steps: Step[], { log }: Application, work: () => Promise<void>): Promise<void> {
+  const step = steps.map(stepText).join(', ')
+  log.info({ step }, 'step begins')
+  await work()
+  log.info({ step }, 'step done')
+}
+
+/**
+ * A NIC that is plugged into both definitions, neither of which had it. libvirt then does both or nothing, and finds it the same slot in both as
+ * long as the same ones are taken.
+ */
+function isOneCall(steps: Step[], { guest }: Observed): boolean {
+  const isNew = steps.length === 2 && steps.every(({ action }) => action === 'Attach')
+  return isNew && takeSamePciAddresses(guest.xml, guest.savedXml)
+}
+
+async function plugIntoBoth(
+  { guest }: Observed,
+  effective: EffectiveDefinition,
+  { context, signal }: Application,
+): Promise<void> {
+  const xml = renderInterface(effective.asSaved ?? effective)
+  await context.libvirt.attachDevice(guest.ref, xml, { live: true, saved: true }, { signal })
 }
 
 /** `made` takes up what was changed in the running guest. */

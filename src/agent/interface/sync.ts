@@ -51,7 +51,7 @@ async function applied(
   effective: EffectiveDefinition,
 ): Promise<Observed | undefined> {
   const { resource, log, signal } = work
-  const read = () => gather(context, resource, signal)
+  const read = () => gather(context, resource, signal, { earlier: before.guest })
   try {
     await apply(steps, before, effective, { context, gather: read, log, signal })
   } catch (error) {

@@ -80,6 +80,14 @@ export function isPciAddressTaken(xml: string, address: string): boolean {
   )
 }
 
+/** Whether the same PCI addresses are taken in both definitions: a device that says none gets the same one in both. */
+export function takeSamePciAddresses(xml: string, other: string): boolean {
+  const [taken, takenInOther] = [xml, other].map((each) =>
+    (withoutSources(each).match(/<address type='pci' [^>]*>/g) ?? []).sort().join(),
+  )
+  return taken === takenInOther
+}
+
 /** Inside a source stand addresses of the host, not of the guest. */
 function withoutSources(xml: string): string {
   return withoutMetadata(xml).replace(/<source(?:\s[^>]*)?(?<!\/)>.*?<\/source>/gs, '')

@@ -1,7 +1,12 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { buildXml, element, XmlError } from '../../../../src/libvirt/xml/document.ts'
-import { freePciePorts, isPciAddressTaken, readDomain } from '../../../../src/libvirt/xml/domain.ts'
+import {
+  freePciePorts,
+  isPciAddressTaken,
+  readDomain,
+  takeSamePciAddresses,
+} from '../../../../src/libvirt/xml/domain.ts'
 import { renderInterface } from '../../../../src/libvirt/xml/interface.ts'
 import { definitions } from './definitions.ts'
 
@@ -175,4 +180,16 @@ test('a PCI address is taken by any device of the guest, and by none of the host
   </devices></domain>`
   const taken = ['01', '02', '03'].map((bus) => isPciAddressTaken(xml, `0000:${bus}:00.0`))
   expect(taken).toEqual([true, true, false])
+})
+
+test('which PCI addresses are taken is compared whatever takes them, and without those of the host', () => {
+  const at = (bus: string) =>
+    `<address type='pci' domain='0x0000' bus='0x${bus}' slot='0x00' function='0x0'/>`
+  const xml = (...devices: string[]) => `<domain><devices>${devices.join('')}</devices></domain>`
+  const rng = (bus: string) => `<rng model='virtio'>${at(bus)}</rng>`
+  const hostdev = (from: string, bus: string) =>
+    `<hostdev mode='subsystem' type='pci'><source>${at(from)}</source>${at(bus)}</hostdev>`
+  expect(takeSamePciAddresses(xml(rng('01'), rng('02')), xml(hostdev('07', '02'), rng('01')))).toBe(true)
+  expect(takeSamePciAddresses(xml(rng('01')), xml(rng('02')))).toBe(false)
+  expect(takeSamePciAddresses(xml(rng('01')), xml(rng('01'), hostdev('01', '02')))).toBe(false)
 })
