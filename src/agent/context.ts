@@ -10,6 +10,7 @@ import type { AgentHooks } from './hooks.ts'
 import { AdoptionMarks } from './interface/adoption-marks.ts'
 import { Networks } from './networks.ts'
 import { PortLedger } from './port-ledger.ts'
+import { Turns } from './turns.ts'
 import { Wakes } from './wakes.ts'
 
 /**
@@ -30,6 +31,8 @@ export interface Context {
   ledger: PortLedger
   macvtapModes: MacvtapModes
   adoptionMarks: AdoptionMarks
+  /** By a guest's UUID. */
+  plugTurns: Turns
   wakes: Wakes
   /** Has a look at these keys soon. */
   wake(keys: Iterable<Key>): void
@@ -55,6 +58,7 @@ export function createContext({
     store,
     macvtapModes: new MacvtapModes(),
     adoptionMarks: new AdoptionMarks(libvirt),
+    plugTurns: new Turns(),
     ledger: new PortLedger(libvirt, guests, store, host.name, wake),
     wakes: new Wakes(store, host.name),
     wake,

@@ -4,7 +4,7 @@ import type { Context } from '../context.ts'
 import type { Observed } from './gather.ts'
 
 export interface Application {
-  context: Pick<Context, 'libvirt' | 'capabilities' | 'macvtapModes'>
+  context: Pick<Context, 'libvirt' | 'capabilities' | 'macvtapModes' | 'plugTurns'>
   /** Reads the interface again. */
   gather: () => Promise<Observed | undefined>
   log: Logger

@@ -5,9 +5,10 @@ import { deviceOf } from '../../core/ledger/ledger.ts'
 import { portFromStatus } from '../../core/port.ts'
 import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Context } from '../context.ts'
-import { apply, GuestNotReleasing } from './apply.ts'
+import { apply } from './apply.ts'
 import { gather, type Observed } from './gather.ts'
 import { clearLeftover, leftoverIn } from './leftover.ts'
+import { GuestNotReleasing } from './plug.ts'
 import type { Work } from './work.ts'
 
 /** Milliseconds between two requests to a guest that doesn't let go; libvirt itself waits 5 s for each. */
