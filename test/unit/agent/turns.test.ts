@@ -7,9 +7,13 @@ test('one after the other of the same thing, side by side of others', async () =
   const turns = new Turns()
   const begun: string[] = []
   const ends = [1, 2].map(() => Promise.withResolvers<void>())
-  const first = turns.take('a', () => (begun.push('a1'), ends[0]!.promise), never)
-  const second = turns.take('a', () => (begun.push('a2'), ends[1]!.promise), never)
-  await turns.take('b', async () => begun.push('b'), never)
+  const work = (name: string, end?: Promise<void>) => async () => {
+    begun.push(name)
+    await end
+  }
+  const first = turns.take('a', work('a1', ends[0]!.promise), never)
+  const second = turns.take('a', work('a2', ends[1]!.promise), never)
+  await turns.take('b', work('b'), never)
   expect(begun).toEqual(['a1', 'b'])
   ends[0]!.resolve()
   await first
@@ -32,7 +36,10 @@ test('whoever waits when its signal aborts never begins', async () => {
   const end = Promise.withResolvers<void>()
   let begun = false
   const first = turns.take('a', () => end.promise, never)
-  const second = turns.take('a', async () => void (begun = true), ending.signal)
+  const work = async () => {
+    begun = true
+  }
+  const second = turns.take('a', work, ending.signal)
   ending.abort(new Error('stops'))
   await expect(second).rejects.toThrow('stops')
   end.resolve()
