@@ -13,7 +13,7 @@ export class Wakes {
   readonly #textOf: (link: string) => string | undefined
   /** By namespace/name. */
   readonly #links = new Map<string, string>()
-  /** By link: how it was when it last woke somebody, or a pass looked at it as the link behind its interface. */
+  /** By link: how it was when it last woke somebody, or a pass looked at it. */
   readonly #texts = new Map<string, string>()
   /** Bridges that libvirt made, by the name of the Network object. */
   readonly #bridges = new Map<string, string>()
@@ -103,6 +103,11 @@ export class Wakes {
     if (!link) return
     this.#links.set(`${namespace}/${name}`, link)
     this.#learn(link)
+  }
+
+  /** A bridge that interfaces are plugged into, about to be looked at: what is told of it from then on is news only where it is otherwise. */
+  rememberPlace(bridge: string): void {
+    if (!this.#texts.has(bridge)) this.#learn(bridge)
   }
 
   forgetLink({ namespace, name }: Key): void {

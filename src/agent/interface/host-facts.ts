@@ -9,7 +9,7 @@ import type { Context } from '../context.ts'
 import type { ObservedGuest } from '../guest.ts'
 
 export async function readHostFacts(
-  { capabilities, store }: Context,
+  { capabilities, store, wakes }: Context,
   { spec }: GuestInterface,
   guest: ObservedGuest,
   signal: AbortSignal,
@@ -17,11 +17,14 @@ export async function readHostFacts(
   const networks = store
     .list('Network')
     .filter((network) => networkNameOf(network) === spec.source.network?.name)
-  const names = [spec.source.bridge?.name, ...networks.map((network) => network.spec.bridge?.name)]
+  const names = [spec.source.bridge?.name, ...networks.map((network) => network.spec.bridge?.name)].filter(
+    (name) => name !== undefined,
+  )
   const bridges = new Map<string, BridgeFacts>()
   for (const name of names) {
-    const facts = name === undefined ? undefined : await readBridge(name, signal)
-    if (name && facts) bridges.set(name, facts)
+    wakes.rememberPlace(name)
+    const facts = await readBridge(name, signal)
+    if (facts) bridges.set(name, facts)
   }
   const definition = guest.saved ?? guest.live
   return { capabilities: await capabilities(), bridges, guestHasOsBoot: definition?.bootsByOs }

@@ -83,10 +83,15 @@ describe('changed links', () => {
     expect(told('br0')).toEqual([one, host])
     expect(told('br0')).toEqual([host])
     shown.br0 = 'another bridge'
+    // Another pass that looks at it makes it no older news for those that looked before.
+    tested.rememberPlace('br0')
     expect(told('br0')).toEqual([one, host])
     // Something was told that nobody heard.
     tested.ofLinks(undefined)
     expect(told('br0')).toEqual([one, host])
+    tested.ofLinks(undefined)
+    tested.rememberPlace('br0')
+    expect(told('br0')).toEqual([host])
   })
 
   it('wake everybody when nobody knows which they are', () => {
