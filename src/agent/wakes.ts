@@ -107,7 +107,8 @@ export class Wakes {
 
   /** A bridge that interfaces are plugged into, about to be looked at: what is told of it from then on is news only where it is otherwise. */
   rememberPlace(bridge: string): void {
-    if (!this.#texts.has(bridge)) this.#learn(bridge)
+    // Also that it is not there: that it came is news to whoever looked before.
+    if (!this.#texts.has(bridge)) this.#texts.set(bridge, this.#textOf(bridge) ?? '')
   }
 
   forgetLink({ namespace, name }: Key): void {

@@ -60,7 +60,7 @@ export function conditionsOf(
 
 /**
  * Of an interface that was given a port and is not in sync with it yet: what Ready says, and nothing that was not said before.
- * The rest follows with the result; each condition costs an API server a twentieth of a write. `now`: RFC 3339.
+ * The rest follows with the result: each condition is work for the API server. `now`: RFC 3339.
  */
 export function portTaken(port: string, generation: number, previous: Condition[], now: string): Condition[] {
   const holds: Check = { status: 'True', reason: 'PortAllocated', message: `Holds ${port}` }

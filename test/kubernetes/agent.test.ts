@@ -73,6 +73,9 @@ it('owns its own fields alone', async () => {
     'f:port',
     'f:sources',
   ])
+  // Each condition as a whole.
+  const { 'f:conditions': conditions } = ours[0]!.fieldsV1['f:status'] as { 'f:conditions': object }
+  expect(Object.values(conditions).every((fields) => Object.keys(fields).length === 0)).toBe(true)
 })
 
 it('applies an edit by one write of status and without an Event', async () => {

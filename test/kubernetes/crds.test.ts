@@ -233,3 +233,54 @@ test('lists are as long as their limits, and rules over them stay within what th
   )
   expect(await cluster.admin.refusal(create(addresses(17, 0)))).toContain('spec.ips: Too many')
 })
+
+test('conditions that were recorded field by field are each one field after an upgrade, and none is lost', async () => {
+  const { spec } = Object.values(crdDocuments()).find((each) => each.spec.names.kind === 'GuestInterface')!
+  const group = 'upgrade.test'
+  const now = {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: `guestinterfaces.${group}` },
+    spec: { ...spec, group },
+  }
+  const before = structuredClone(now)
+  const { properties } = before.spec.versions[0]!.schema.openAPIV3Schema.properties!.status!
+  delete (properties!.conditions!.items as Record<string, unknown>)['x-kubernetes-map-type']
+  expect(before).not.toEqual(now)
+  await cluster.admin.kubectlWith([before], 'create', '-f-')
+  await cluster.kubectl('wait', '--for=condition=Established', '--timeout=30s', 'crd', now.metadata.name)
+  const object = { ...guestInterface(), apiVersion: `${group}/v1alpha1` }
+  await apply('user', object)
+  const said = (type: string, message = 'said') => ({ ...ready('InSync'), type, message })
+  /** Which conditions this manager has, and which fields of them. */
+  const owned = async (manager: string) => {
+    const shown = await get(`guestinterfaces.${group}`, 'vm1-data', '--show-managed-fields')
+    const entries = shown.metadata.managedFields as { manager: string; fieldsV1: { 'f:status'?: object } }[]
+    const status = entries.find((entry) => entry.manager === manager)!.fieldsV1['f:status'] as {
+      'f:conditions': object
+    }
+    return Object.entries(status['f:conditions']).map(([name, fields]) => [
+      name,
+      Object.keys(fields).length > 0,
+    ])
+  }
+  await applyStatus('controller', object, { conditions: [said('Bound')] })
+  await applyStatus('agent', object, { conditions: [said('Synced'), said('Ready')] })
+  const [ofBound, ofReady, ofSynced] = ['Bound', 'Ready', 'Synced'].map((type) => `k:{"type":"${type}"}`)
+  expect(await owned('agent')).toEqual([
+    [ofReady, true],
+    [ofSynced, true],
+  ])
+
+  await cluster.admin.kubectlWith([now], 'apply', '--server-side', '--force-conflicts', '-f-')
+  let writes = 0
+  await expect
+    .poll(async () => {
+      await applyStatus('agent', object, { conditions: [said('Ready', String(++writes))] })
+      return owned('agent')
+    })
+    .toEqual([[ofReady, false]])
+  expect(await owned('controller')).toEqual([[ofBound, false]])
+  const { status } = await get(`guestinterfaces.${group}`, 'vm1-data')
+  expect(status!.conditions).toEqual([said('Bound'), said('Ready', String(writes))])
+})

@@ -7,6 +7,7 @@ import { guestInterface, inNetwork, pool } from '../lab/manifests.ts'
 import { addVethPool } from '../lab/pool.ts'
 import { interfaces } from '../lab/world.ts'
 
+const userNic = { source: { user: {} }, model: 'virtio' }
 let host: LabHost
 let agent: LabAgent
 
@@ -54,22 +55,48 @@ it.each([
   expect(await interfaces(host, guest, 'live')).toHaveLength(2)
 })
 
+const inBoth = ['Attach live, Attach saved']
+const oneByOne = ['Attach live', 'Attach saved']
+
 it.each([
-  { name: 'as much is saved as is plugged in', guest: 'same', beside: undefined },
-  { name: 'another device is in the running guest alone', guest: 'hot', beside: 'live' as const },
-])('a NIC is saved in the slot that it is plugged into: $name', async ({ guest, beside }) => {
+  { name: 'as much is saved as is plugged in', guest: 'same', beside: undefined, steps: inBoth },
+  {
+    name: 'the running guest alone has another device',
+    guest: 'hot',
+    beside: 'live' as const,
+    steps: oneByOne,
+  },
+])('a NIC is saved in the slot that it is plugged into: $name', async ({ guest, beside, steps }) => {
   await startGuest(host, { name: guest, sparePorts: 4 })
   if (beside) await takeSlot(host, guest, beside)
-  const nics = [1, 2, 3].map((n) => `${guest}${n}`)
-  const manifests = nics.map((nic) => guestInterface(nic, guest, { source: { user: {} }, model: 'virtio' }))
-  await Promise.all(manifests.map((manifest) => agent.apply(manifest)))
-  for (const nic of nics) await agent.reaches(nic)
-  const [live, saved] = await Promise.all(
-    (['live', 'saved'] as const).map(async (definition) => slots(await interfaces(host, guest, definition))),
-  )
-  expect(Object.keys(live!)).toHaveLength(3)
-  expect(saved).toEqual(live)
+  const nics = [1, 2, 3].map((n) => guestInterface(`${guest}${n}`, guest, userNic))
+  await Promise.all(nics.map((nic) => agent.apply(nic)))
+  for (const { metadata } of nics) {
+    await agent.reaches(metadata.name)
+    expect(stepsOf(metadata.name)).toEqual(steps)
+  }
+  const live = slots(await interfaces(host, guest, 'live'))
+  expect(Object.keys(live)).toHaveLength(3)
+  expect(slots(await interfaces(host, guest, 'saved'))).toEqual(live)
 })
+
+it('a NIC whose slot another device has saved is saved in another', async () => {
+  await startGuest(host, { name: 'cold', sparePorts: 4 })
+  await takeSlot(host, 'cold', 'config')
+  await agent.apply(guestInterface('cold', 'cold', userNic))
+  await agent.reaches('cold')
+  expect(stepsOf('cold')).toEqual(oneByOne)
+  const [live] = Object.values(slots(await interfaces(host, 'cold', 'live')))
+  const [saved] = Object.values(slots(await interfaces(host, 'cold', 'saved')))
+  expect(saved).not.toBe(live)
+})
+
+function stepsOf(name: string): string[] {
+  const lines = agent.log.map((line) => JSON.parse(line) as { key?: string; msg: string; step: string })
+  return lines
+    .filter(({ key, msg }) => key?.endsWith(`/${name}`) && msg === 'step begins')
+    .map(({ step }) => step)
+}
 
 /** By MAC address. */
 function slots(nics: string[]): Record<string, string> {

@@ -26,8 +26,8 @@ export function isNewInBoth(steps: Step[]): steps is PlugStep[] {
 }
 
 /**
- * By one call where that finds the same slot in both: libvirt then does both or nothing. Else one after the other. One NIC of a guest at a
- * time, as libvirt has it too: what another pass has plugged in by half would have taken a slot in one definition only.
+ * By one call where that finds the same slot in both. Else one after the other. One NIC of a guest at a time, as libvirt has it too: what
+ * another pass has plugged in by half would have taken a slot in one definition only.
  */
 export function plugIntoBoth(
   steps: PlugStep[],
@@ -48,6 +48,28 @@ export function plugIntoBoth(
     }
   }
   return plugTurns.take(ref.uuid, work, to.signal)
+}
+
+/**
+ * Another device came or went between the look and the call, and libvirt saved the NIC in another slot than it plugged it into: it is saved
+ * anew where that is free. Says whether.
+ */
+export async function savedAnew(
+  after: Observed,
+  effective: EffectiveDefinition,
+  to: Application,
+): Promise<boolean> {
+  const slot = after.live?.definition.settings.address
+  const saved = after.saved?.definition.settings.address
+  if (!slot || !saved || slot === saved || isPciAddressTaken(after.guest.savedXml, slot)) return false
+  const work = async () => {
+    for (const action of ['Detach', 'Attach'] as const) {
+      const step: PlugStep = { action, target: 'saved' }
+      await logged([step], to, () => plug(step, after, effective, to))
+    }
+  }
+  await to.context.plugTurns.take(after.guest.ref.uuid, work, to.signal)
+  return true
 }
 
 function findsSameSlot(observed: Observed | undefined): boolean {

@@ -10,6 +10,7 @@ import { gather, type Observed } from './gather.ts'
 import { clearLeftover } from './leftover.ts'
 import { nextSteps } from './next-steps.ts'
 import { planFor } from './plan.ts'
+import { isNewInBoth, savedAnew } from './plug.ts'
 import { putBack } from './put-back.ts'
 import { leftPort, takePortBack } from './settle-port.ts'
 import { ChangeFailed } from './undo.ts'
@@ -52,8 +53,9 @@ async function applied(
 ): Promise<Observed | undefined> {
   const { resource, log, signal } = work
   const read = () => gather(context, resource, signal, { earlier: before.guest })
+  const to = { context, gather: read, log, signal }
   try {
-    await apply(steps, before, effective, { context, gather: read, log, signal })
+    await apply(steps, before, effective, to)
   } catch (error) {
     if (error instanceof ChangeFailed) takePortBack(context, work, await read())
     // libvirt answered: of this interface it is plugging nothing any more.
@@ -65,7 +67,9 @@ async function applied(
   }
   // Whoever waits for a port may take the one that was left.
   if (leftPort(work)) context.wake(context.wakes.ofPort())
-  return read()
+  const after = await read()
+  const isMoved = after && isNewInBoth(steps) && (await savedAnew(after, effective, to))
+  return isMoved ? read() : after
 }
 
 /** false when another interface of ours was faster, as the report says. */

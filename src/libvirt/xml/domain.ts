@@ -80,7 +80,7 @@ export function isPciAddressTaken(xml: string, address: string): boolean {
   )
 }
 
-/** Whether the same PCI addresses are taken in both definitions: a device that says none gets the same one in both. */
+/** Whether the same PCI addresses are taken in both definitions: libvirt then chooses the same one in both for a device that says none. */
 export function takeSamePciAddresses(xml: string, other: string): boolean {
   const [taken, takenInOther] = [xml, other].map((each) =>
     (withoutSources(each).match(/<address type='pci' [^>]*>/g) ?? []).sort().join(),

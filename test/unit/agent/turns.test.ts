@@ -47,3 +47,25 @@ test('whoever waits when its signal aborts never begins', async () => {
   expect(await turns.take('a', async () => 'third', never)).toBe('third')
   expect(begun).toBe(false)
 })
+
+test('a stop does not end what is at work, only what waits', async () => {
+  const turns = new Turns()
+  const stop = new AbortController()
+  const end = Promise.withResolvers<string>()
+  const first = turns.take('a', () => end.promise, stop.signal)
+  const second = turns.take('a', async () => 'second', stop.signal)
+  stop.abort(new Error('stops'))
+  await expect(second).rejects.toThrow('stops')
+  end.resolve('its own end')
+  expect(await first).toBe('its own end')
+})
+
+test('one that hangs is not waited for without end', async () => {
+  const turns = new Turns(10)
+  const hanging = Promise.withResolvers<void>()
+  const first = turns.take('a', () => hanging.promise, never)
+  const next = [2, 3].map((n) => turns.take('a', async () => n, never))
+  expect(await Promise.all(next)).toEqual([2, 3])
+  hanging.resolve()
+  await first
+})

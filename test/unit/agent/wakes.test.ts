@@ -94,6 +94,16 @@ describe('changed links', () => {
     expect(told('br0')).toEqual([host])
   })
 
+  it('wake whoever looked before a bridge was there, also when another has seen it meanwhile', () => {
+    const shown: Record<string, string> = {}
+    const tested = new Wakes(store, 'abc', (link) => shown[link])
+    tested.rememberPlace('br0')
+    shown.br0 = 'a bridge'
+    tested.rememberPlace('br0')
+    expect(names(tested.ofLinks(new Set(['br0'])))).toEqual([one, host])
+    expect(names(tested.ofLinks(new Set(['br0'])))).toEqual([host])
+  })
+
   it('wake everybody when nobody knows which they are', () => {
     expect(names(wakes().ofLinks(undefined))).toEqual([one, three, two, host, lan])
   })

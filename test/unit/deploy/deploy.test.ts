@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { parse } from 'yaml'
+import { parse, parseAllDocuments } from 'yaml'
 import { reasons } from '../../../src/api/reasons.ts'
 import { source } from '../../../src/api/settings.ts'
 
@@ -30,10 +30,17 @@ describe.each(['alerts.yaml', 'dashboard.json'])('monitoring/%s', (name) => {
 })
 
 it('takes every source for one of the host itself but a Network and none', () => {
-  const policy = textOf('deploy', 'policies', 'host-sources.yaml')
-  const asked = [...policy.matchAll(/has\(object\.spec\.source\.(\w+)\)/g)].map(([, name]) => name!)
+  const [policy] = parseAllDocuments(textOf('deploy', 'policies', 'host-sources.yaml'))
   const raw = Object.keys(source.shape).filter((name) => name !== 'network' && name !== 'user')
-  expect(asked.sort()).toEqual(raw.sort())
+  // Whether the policy is asked at all, and what it then finds.
+  for (const place of [
+    ['matchConditions', 0],
+    ['variables', 1],
+  ]) {
+    const expression = policy!.getIn(['spec', ...place, 'expression']) as string
+    const asked = [...expression.matchAll(/has\(object\.spec\.source\.(\w+)\)/g)].map(([, name]) => name!)
+    expect(asked.sort()).toEqual(raw.sort())
+  }
 })
 
 it('runs the image of this version', () => {

@@ -10,14 +10,22 @@ const applied = (manager: string, fields: object, more: object = {}) => ({
 })
 const conditions = (...types: string[]) => ({
   'f:conditions': {
-    '.': {},
-    ...Object.fromEntries(types.map((type) => [`k:{"type":"${type}"}`, { 'f:status': {} }])),
+    ...Object.fromEntries(types.map((type) => [`k:{"type":"${type}"}`, {}])),
   },
 })
 
 describe('fields that only one manager has', () => {
   it.each<[string, object[] | undefined, string[]]>([
     ['none where nothing is managed', undefined, []],
+    [
+      'conditions as they were recorded before each was one field',
+      [
+        applied('us', {
+          'f:conditions': { 'k:{"type":"Ready"}': { '.': {}, 'f:status': {}, 'f:type': {} } },
+        }),
+      ],
+      ['conditions/Ready'],
+    ],
     ['its own', [applied('us', { 'f:hostName': {} })], ['hostName']],
     [
       'not what another has too',
