@@ -17,57 +17,41 @@ export interface ObservedGuest {
   saved?: Domain
 }
 
-type Definitions = Pick<ObservedGuest, 'xml' | 'savedXml'> & { current: Domain; inactive?: Domain }
-
 /** Reads guests, each once for all that ask together, as the passes over a guest with many interfaces do. */
 export class Guests {
   readonly #libvirt: LibvirtClient
-  readonly #definitions = new SharedReads<Definitions>()
-  readonly #persistence = new SharedReads<boolean>()
+  readonly #reads = new SharedReads<ObservedGuest | undefined>()
 
   constructor(libvirt: LibvirtClient) {
     this.#libvirt = libvirt
   }
 
-  /**
-   * By its live and its saved definition; undefined when it is gone. `earlier`: what the same pass has read of it. Whether it is
-   * persistent is not asked again then: an event tells when that changes, and another pass follows.
-   */
-  async read(
-    ref: DomainRef,
-    signal: AbortSignal,
-    earlier?: ObservedGuest,
-  ): Promise<ObservedGuest | undefined> {
-    const libvirt = this.#libvirt
-    try {
-      const [{ xml, savedXml, current, inactive }, persistent] = await Promise.all([
-        this.#definitions.read(ref.uuid, () => readDefinitions(libvirt, ref), signal),
-        earlier?.ref.uuid === ref.uuid
-          ? earlier.persistent
-          : this.#persistence.read(ref.uuid, () => libvirt.domainIsPersistent(ref), signal),
-      ])
-      const { name, running } = current
-      return {
-        ref: { ...ref, name },
-        running,
-        xml,
-        savedXml,
-        persistent,
-        ...(running && { live: current }),
-        ...(persistent && { saved: inactive ?? current }),
-      }
-    } catch (error) {
-      if (isLibvirtError(error, 'VIR_ERR_NO_DOMAIN')) return undefined
-      throw error
-    }
+  /** By its live and its saved definition; undefined when it is gone. */
+  async read(ref: DomainRef, signal: AbortSignal): Promise<ObservedGuest | undefined> {
+    return this.#reads.read(ref.uuid, () => readGuest(this.#libvirt, ref), signal)
   }
 }
 
-async function readDefinitions(libvirt: LibvirtClient, ref: DomainRef): Promise<Definitions> {
-  const [xml, savedXml] = await Promise.all([
-    libvirt.domainXML(ref),
-    libvirt.domainXML(ref, { inactive: true }),
-  ])
-  const current = readDomain(xml)
-  return { xml, savedXml, current, ...(current.running && { inactive: readDomain(savedXml) }) }
+async function readGuest(libvirt: LibvirtClient, ref: DomainRef): Promise<ObservedGuest | undefined> {
+  try {
+    const [current, inactive, persistent] = await Promise.all([
+      libvirt.domainXML(ref),
+      libvirt.domainXML(ref, { inactive: true }),
+      libvirt.domainIsPersistent(ref),
+    ])
+    const now = readDomain(current)
+    const saved = now.running ? readDomain(inactive) : now
+    return {
+      ref: { ...ref, name: now.name },
+      running: now.running,
+      xml: current,
+      savedXml: inactive,
+      persistent,
+      ...(now.running && { live: now }),
+      ...(persistent && { saved }),
+    }
+  } catch (error) {
+    if (isLibvirtError(error, 'VIR_ERR_NO_DOMAIN')) return undefined
+    throw error
+  }
 }

@@ -20,15 +20,15 @@ export interface Observed {
 
 /**
  * The guest that the interface names, and the interface in it as far as it is there; undefined when there is no such guest.
- * `adopts`: also one that its manifest wants to take over and that is not marked as ours yet. `earlier`: the guest as this pass has read it before.
+ * `adopts`: also one that its manifest wants to take over and that is not marked as ours yet.
  */
 export async function gather(
   context: Context,
   resource: GuestInterface,
   signal: AbortSignal,
-  { adopts = false, earlier }: { adopts?: boolean; earlier?: ObservedGuest } = {},
+  { adopts = false }: { adopts?: boolean } = {},
 ): Promise<Observed | undefined> {
-  const guest = await findGuest(context, resource, signal, earlier)
+  const guest = await findGuest(context, resource, signal)
   if (!guest) return undefined
   const live = guest.live && findInterface(guest.live, resource, adopts)
   const saved = guest.saved && findInterface(guest.saved, resource, adopts)
@@ -51,19 +51,17 @@ async function findGuest(
   { libvirt, guests, binding }: Context,
   { metadata, spec, status }: GuestInterface,
   signal: AbortSignal,
-  earlier?: ObservedGuest,
 ) {
   const { name, uuid } = spec.guest
   if (binding === 'controller') {
     const bound = status?.guestUUID
-    return bound && guests.read({ uuid: bound.toLowerCase(), name: name ?? '', id: -1 }, signal, earlier)
+    return bound && guests.read({ uuid: bound.toLowerCase(), name: name ?? '', id: -1 }, signal)
   }
   const remembered = uuid ?? status?.guestUUID
   // libvirt finds a domain by its UUID alone; name and id go along unread.
-  const guest =
-    remembered && (await guests.read({ uuid: remembered, name: name ?? '', id: -1 }, signal, earlier))
+  const guest = remembered && (await guests.read({ uuid: remembered, name: name ?? '', id: -1 }, signal))
   if (guest && (uuid || metadata.deletionTimestamp || guest.ref.name === name)) return guest
   if (!name) return undefined
   const ref = await libvirt.domainByName(name, { signal })
-  return ref && guests.read(ref, signal, earlier)
+  return ref && guests.read(ref, signal)
 }

@@ -37,13 +37,13 @@ export async function remove(context: Context, work: Work): Promise<Outcome> {
 /** Why the port cannot be freed yet; undefined when nothing of the interface is left. */
 export async function unplug(context: Context, work: Work): Promise<string | undefined> {
   const { resource, report, log, signal } = work
-  const observed = await gather(context, resource, signal)
+  const read = () => gather(context, resource, signal)
+  const observed = await read()
   if (observed?.conflict) return observed.conflict.message
   const definition = observed?.live?.definition ?? observed?.saved?.definition
   if (observed && definition) {
     const plan = planRemoval(observed)
     report.planned(plan)
-    const read = () => gather(context, resource, signal, { earlier: observed.guest })
     try {
       await apply(plan.steps, observed, definition, { context, gather: read, log, signal })
     } catch (error) {

@@ -52,7 +52,7 @@ async function applied(
   effective: EffectiveDefinition,
 ): Promise<Observed | undefined> {
   const { resource, log, signal } = work
-  const read = () => gather(context, resource, signal, { earlier: before.guest })
+  const read = () => gather(context, resource, signal)
   const to = { context, gather: read, log, signal }
   try {
     await apply(steps, before, effective, to)
