@@ -44,7 +44,7 @@ export function plugIntoBoth(
       const both = { live: true, saved: true }
       await logged(steps, to, () => libvirt.attachDevice(ref, xml, both, { signal: to.signal }))
     } else {
-      for (const step of steps) await logged([step], to, () => plug(step, observed, effective, to))
+      await oneByOne(steps, observed, effective, to)
     }
   }
   return plugTurns.take(ref.uuid, work, to.signal)
@@ -62,14 +62,22 @@ export async function savedAnew(
   const slot = after.live?.definition.settings.address
   const saved = after.saved?.definition.settings.address
   if (!slot || !saved || slot === saved || isPciAddressTaken(after.guest.savedXml, slot)) return false
-  const work = async () => {
-    for (const action of ['Detach', 'Attach'] as const) {
-      const step: PlugStep = { action, target: 'saved' }
-      await logged([step], to, () => plug(step, after, effective, to))
-    }
-  }
-  await to.context.plugTurns.take(after.guest.ref.uuid, work, to.signal)
+  const steps: PlugStep[] = [
+    { action: 'Detach', target: 'saved' },
+    { action: 'Attach', target: 'saved' },
+  ]
+  const { context, signal } = to
+  await context.plugTurns.take(after.guest.ref.uuid, () => oneByOne(steps, after, effective, to), signal)
   return true
+}
+
+async function oneByOne(
+  steps: PlugStep[],
+  observed: Observed,
+  effective: EffectiveDefinition,
+  to: Application,
+): Promise<void> {
+  for (const step of steps) await logged([step], to, () => plug(step, observed, effective, to))
 }
 
 function findsSameSlot(observed: Observed | undefined): boolean {
