@@ -6,13 +6,12 @@ import { fittingHostStatus } from '../core/host-status.ts'
 import { type Check, readiness } from '../core/interface-status.ts'
 import { poolStatus } from '../core/ledger/pool-status.ts'
 import { networkNameOf, networksOn } from '../core/resolve/applicable.ts'
-import { socketOfNetwork } from '../core/resolve/plug.ts'
+import { type PoolPlug, socketOfNetwork } from '../core/resolve/plug.ts'
 import { done } from '../reconcile/outcome.ts'
 import type { Reconcile } from '../reconcile/runner.ts'
 import type { Key } from '../store/store.ts'
 import type { Context } from './context.ts'
 import type { InventoryPace } from './inventory-pace.ts'
-import type { LedgerView } from './port-ledger.ts'
 
 export type HostKey = Key & { kind: 'Host' }
 
@@ -44,14 +43,18 @@ export function inventoryReconciler(context: Context, pace: InventoryPace): Reco
 }
 
 async function takeInventory(context: Context, signal: AbortSignal): Promise<HostStatus> {
-  const [capabilities, view] = await Promise.all([context.capabilities(), context.ledger.view(signal)])
+  const [capabilities, domains, poolsHere] = await Promise.all([
+    context.capabilities(),
+    context.libvirt.listDomains({ signal }),
+    pools(context, signal),
+  ])
   return {
     libvirtVersion: versionText(capabilities.libvirt),
     qemuVersion: versionText(capabilities.qemu),
     capabilities: Object.entries(capabilities).flatMap(([name, can]) => (can === true ? [name] : [])),
-    guests: view.guests,
+    guests: domains.map(({ name, uuid, id }) => ({ name, uuid, running: id !== -1 })),
     networks: networks(context),
-    pools: await pools(context, view),
+    pools: poolsHere,
   }
 }
 
@@ -80,17 +83,23 @@ function networks({ store, host }: Context): HostStatus['networks'] {
     .sort((a, b) => (a.objectName < b.objectName ? -1 : 1))
 }
 
-async function pools(context: Context, { uses, links }: LedgerView) {
-  const names = new Set(context.store.list('Network').map(networkNameOf))
-  const found = [...names].sort().map(async (name) => {
-    const [network, ...others] = networksOn(name, context.host, context.store.list('Network'))
-    const plug =
-      network && others.length === 0
-        ? socketOfNetwork(network, network.spec.virtualPort?.type).plug
-        : undefined
-    return plug?.kind === 'pool'
-      ? [poolStatus(await context.ledger.withVirtualFunctions(plug), uses, links)]
-      : []
+async function pools(context: Context, signal: AbortSignal): Promise<HostStatus['pools']> {
+  const plugs = poolsOf(context)
+  // Every definition of every guest is read for it: not where nothing is anybody's alone.
+  if (plugs.length === 0 && !context.ledger.holdsDevices()) return []
+  const { uses, links } = await context.ledger.view(signal)
+  return Promise.all(
+    plugs.map(async (plug) => poolStatus(await context.ledger.withVirtualFunctions(plug), uses, links)),
+  )
+}
+
+/** By name. */
+function poolsOf({ store, host }: Context): PoolPlug[] {
+  const names = new Set(store.list('Network').map(networkNameOf))
+  return [...names].sort().flatMap((name) => {
+    const [network, ...others] = networksOn(name, host, store.list('Network'))
+    if (!network || others.length > 0) return []
+    const { plug } = socketOfNetwork(network, network.spec.virtualPort?.type)
+    return plug?.kind === 'pool' ? [plug] : []
   })
-  return (await Promise.all(found)).flat()
 }

@@ -30,7 +30,6 @@ export interface TakenOver {
 export interface LedgerView {
   uses: Use[]
   links: Link[]
-  guests: { name: string; uuid: string; running: boolean }[]
 }
 
 export class PortLedger {
@@ -121,11 +120,12 @@ export class PortLedger {
     }))
     const uses = usesOf({ guests: witnesses, links, recorded, belonging: resources.map(belongingOf) })
     this.#notice(uses)
-    return {
-      uses,
-      links,
-      guests: guests.map(({ ref, running }) => ({ name: ref.name, uuid: ref.uuid, running })),
-    }
+    return { uses, links }
+  }
+
+  /** Whether an interface has a device here that somebody else could be given too. */
+  holdsDevices(): boolean {
+    return this.#store.list('GuestInterface').some((resource) => deviceHeldBy(resource) !== undefined)
   }
 
   /**
@@ -147,8 +147,8 @@ export class PortLedger {
     this.#shared = shared
     if (changed.length === 0) return
     const devices = new Set(changed.map(([device]) => device))
-    const concerned = this.#store.list('GuestInterface').filter(({ status }) => {
-      const device = status?.port && deviceOf(portFromStatus(status.port))
+    const concerned = this.#store.list('GuestInterface').filter((resource) => {
+      const device = deviceHeldBy(resource)
       return device !== undefined && devices.has(device)
     })
     this.#wake(
@@ -211,6 +211,10 @@ function recordOf(resource: GuestInterface, hostName: string, without: string | 
   const key = nameOf(resource)
   if (!port || port.hostName !== hostName || key === without) return []
   return [{ key, port: portFromStatus(port), mac, virtualPortType: effective?.virtualPort?.type }]
+}
+
+function deviceHeldBy({ status }: GuestInterface): string | undefined {
+  return status?.port && deviceOf(portFromStatus(status.port))
 }
 
 function belongingOf(resource: GuestInterface) {
