@@ -1,6 +1,6 @@
 /**
- * When an inventory is due. It reads every guest of the host, so many changes are one look, and while they go on it takes up a
- * fiftieth of the time at most.
+ * When an inventory is due. Where devices are to be counted it reads every guest of the host, so many changes are one look, and while
+ * they go on it takes up a fiftieth of the time at most.
  */
 
 /** Milliseconds from a change to the look at it, on a host that was at rest. */
