@@ -1,4 +1,4 @@
-/** A cluster as it is to be deployed, for the benchmarks: rights and policies of deploy/, a compiled controller, and agents on lab hosts. */
+/** A cluster as it is to be deployed, for the benchmarks: rights and policies of deploy/, finalizers at creation, a compiled controller, and agents on lab hosts. */
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { closeSync, openSync } from 'node:fs'
@@ -40,6 +40,7 @@ export class BenchCluster {
   static async start(): Promise<BenchCluster> {
     const cluster = await Cluster.start()
     await install(cluster)
+    await cluster.kubectl('apply', '-k', join(repository, 'deploy/finalizer-at-creation'))
     const grant = {
       apiVersion: 'patchbay.dev/v1alpha1',
       kind: 'GuestGrant',

@@ -30,7 +30,7 @@ const inFlight = 8
 
 export async function kubernetes(): Promise<void> {
   console.log(
-    `kubernetes: ${guests.length} running guests on one host, taps on a Linux bridge; agent and controller compiled\n`,
+    `kubernetes: ${guests.length} running guests on one host, taps on a Linux bridge; finalizers at creation; agent and controller compiled\n`,
   )
   const [bench, host] = await Promise.all([BenchCluster.start(), LabHost.start({ name: 'bench' })])
   try {

@@ -1,9 +1,11 @@
 /** To which host the controller binds an interface, and how it moves, on a real API server; the agents are played. */
+import path from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { GuestGrantSpec } from '../../src/api/guest-grant.ts'
 import type { GuestInterface } from '../../src/api/guest-interface.ts'
 import type { AnyResource } from '../../src/api/kinds.ts'
 import { guestInterface, inNetwork, network, portGroup } from '../lab/manifests.ts'
+import { repository } from './installation.ts'
 import { one, PlayedCluster, two, vm1 } from './played-cluster.ts'
 import { writesOf, writesSince } from './writes.ts'
 
@@ -407,4 +409,50 @@ it('writes nothing when nothing changes', async () => {
   })
   expect(await writesSince(networks, lab.cluster, 'networks')).toEqual({})
   expect(await writesSince(portGroups, lab.cluster, 'portgroups')).toEqual({})
+})
+
+describe('with deploy/finalizer-at-creation beside the deployment', () => {
+  const created = async (name: string, finalizers: string[], ...options: string[]) => {
+    const manifest = { ...nic({}, name), metadata: { name, namespace: 'default', finalizers } }
+    const said = await lab.cluster.admin.kubectlWith([manifest], 'create', '-ojson', '-f-', ...options)
+    return (JSON.parse(said) as GuestInterface).metadata.finalizers
+  }
+
+  beforeAll(async () => {
+    const policy = path.join(repository, 'deploy/finalizer-at-creation')
+    await lab.cluster.kubectl('apply', '-k', policy, '--warnings-as-errors')
+    await lab.eventually(() => created('try', [], '--dry-run=server'), [finalizer])
+  })
+
+  it('an interface has the finalizer before anybody has seen it: three writes', async () => {
+    await lab.tells('abc', [vm1()])
+    await lab.apply(nic({}, 'other'))
+    await lab.becomes('other', 'abc Unknown Binding')
+    const before = await writesOf(lab.cluster, 'guestinterfaces')
+    await lab.apply(nic())
+    await lab.becomes('nic', 'abc Unknown Binding')
+    await lab.plugs('abc', 'nic')
+    await lab.becomes('nic', 'abc True InSync')
+    // Whoever applies it again takes nothing away.
+    await lab.apply(nic({ model: 'virtio' }))
+    expect((await lab.interface('nic')).metadata.finalizers).toEqual([finalizer])
+    expect(await writesSince(before, lab.cluster, 'guestinterfaces')).toEqual({
+      'APPLY 201': 1,
+      'APPLY 200': 1,
+      'APPLY status 200': 1 + 2,
+    })
+  })
+
+  it('it keeps the finalizers of others, and has ours once', async () => {
+    const others = 'example.com/other'
+    expect(await created('try', [others], '--dry-run=server')).toEqual([others, finalizer])
+    expect(await created('try', [finalizer], '--dry-run=server')).toEqual([finalizer])
+  })
+
+  it('it goes at once when it was never bound', async () => {
+    expect(await created('nic', [])).toEqual([finalizer])
+    await lab.becomes('nic', '- False GuestNotFound')
+    await lab.delete('GuestInterface', 'nic')
+    await lab.becomes('nic', 'gone')
+  })
 })
