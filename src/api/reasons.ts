@@ -66,6 +66,10 @@ export const reasons = {
     'The interface moves to another host, and its old one has let go of it.',
     'Takes a second. If it stays, see whether the controller runs: `kubectl -n patchbay-system get lease,pods`.',
   ),
+  Released: waits(
+    'The interface is deleted, and its host has nothing of it any more.',
+    'Takes a second. If it stays, see whether the controller runs: `kubectl -n patchbay-system get lease,pods`.',
+  ),
   PoolExhausted: waits(
     'Every device of the pool is held; the interface takes its turn when one is freed.',
     'The message says by whom each device is held. Remove an interface, or add a device to `forward.interfaces` of the Network. A guest that is off keeps its port.',

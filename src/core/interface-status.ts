@@ -1,5 +1,6 @@
 /** From what a pass found to the conditions of a GuestInterface. */
 import type { Condition } from '../api/conditions.ts'
+import type { GuestInterfaceStatus } from '../api/guest-interface.ts'
 import { type Reason, reasons } from '../api/reasons.ts'
 
 /** One step of the way from a manifest to a NIC in sync, as a pass found it. */
@@ -117,4 +118,14 @@ function notReached(stage: Stage | undefined): Check {
 
 export function isReady(conditions: Condition[] | undefined): boolean {
   return conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
+}
+
+/**
+ * It is bound, and no agent has told yet how it stands there: it has no port on that host, and Ready is neither True nor False.
+ * An agent that was killed may have plugged it in all the same, where nobody else can be given that port.
+ */
+export function isUnanswered({ hostName, port, conditions }: GuestInterfaceStatus): boolean {
+  if (hostName === undefined || port?.hostName === hostName) return false
+  const ready = conditions?.find(({ type }) => type === 'Ready')?.status
+  return ready !== 'True' && ready !== 'False'
 }

@@ -36,6 +36,14 @@ export class ClusterAgent {
     await this.says('agent runs')
   }
 
+  /** It works until it has logged these words, and is killed then and there; back when it is gone. */
+  async diesOn(words: string): Promise<void> {
+    const { name } = this.#host
+    await this.#process.start(['test/cluster/dying-agent.ts', this.#access.kubeconfig, name, words])
+    await this.#process.ended()
+    await this.says(words)
+  }
+
   /** `agent --once`: its exit code. */
   async once(): Promise<number | string | null> {
     await this.#process.start([...this.#arguments, '--once'], { NODE_NAME: this.#host.name })

@@ -32,7 +32,7 @@ async function tapsOnBridge(): Promise<string[]> {
   return shown.flatMap(({ ifname }) => ifname ?? [])
 }
 
-it('plugs an interface that is bound to its host, by two writes of status, and kubectl waits for it', async () => {
+it('plugs an interface that is bound to its host, by one write of status, and kubectl waits for it', async () => {
   await lab.apply(
     network('lan', { forward: { mode: 'bridge' }, bridge: { name: 'br0' } }),
     portGroup('lan-any', 'lan', { default: true }),
@@ -50,7 +50,7 @@ it('plugs an interface that is bound to its host, by two writes of status, and k
     port: { kind: 'bridge', name: 'br0', hostName: 'abc' },
   })
   expect(await tapsOnBridge()).toEqual([await deviceOf(lab.host, 'vm1', mac)])
-  expect(await lab.statusWrites('guestinterfaces')).toBe(2)
+  expect(await lab.statusWrites('guestinterfaces')).toBe(1)
   await expect.poll(() => lab.events('vm1-data')).toEqual(['Normal InSync'])
   expect(await lab.kubectl('describe', 'gi', 'vm1-data')).toMatch(/Normal +InSync .*patchbay\.dev\/agent/)
 })

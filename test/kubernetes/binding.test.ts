@@ -35,7 +35,7 @@ async function sweep(name: string): Promise<void> {
   await lab.eventually(async () => {
     const found = await lab.get<GuestInterface>('GuestInterface', name)
     const hostName = found?.status?.hostName
-    if (hostName && found.status?.port) await lab.letsGo(hostName, name)
+    if (hostName) await lab.letsGo(hostName, name)
     return found
   }, undefined)
 }

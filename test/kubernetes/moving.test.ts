@@ -202,7 +202,7 @@ it('is taken from an agent that is silent only where its guest runs elsewhere, a
   expect(await becomes('abc True InSync')).toEqual(moved)
 })
 
-it('takes four writes to be bound and plugged in, and no more when nothing changes', async () => {
+it('takes three writes to be bound and plugged into a bridge, and no more when nothing changes', async () => {
   // Where a guest runs on two hosts, nobody can tell which is meant.
   await def.virsh('destroy', 'vm1')
   await def.virsh('undefine', 'vm1')
@@ -216,9 +216,9 @@ it('takes four writes to be bound and plugged in, and no more when nothing chang
   await cluster.kubectl('wait', '--for=condition=Ready', '--timeout=20s', 'gi/third')
   expect(await writesSince(before, cluster, 'guestinterfaces')).toEqual({
     'POST 201': 2,
-    // The finalizer; then the binding, the port and the result.
+    // The finalizer; then the binding and the result.
     'PATCH 200': 2,
-    'APPLY status 200': 2 * 3,
+    'APPLY status 200': 2 * 2,
   })
 })
 

@@ -6,9 +6,9 @@
  * With 0 ms it dies within the log call: nothing that comes after the boundary has begun.
  */
 import { parseArgs } from 'node:util'
-import { pino } from 'pino'
 import { runAgent } from '../../src/agent/agent.ts'
 import { DirectoryStore } from '../../src/store/directory/store.ts'
+import { dyingLog } from './dying-log.ts'
 
 /** What the agent logs between two steps, whatever the steps are. */
 const boundaries = new Set(['port recorded', 'step begins', 'step done', 'interface removed'])
@@ -25,20 +25,7 @@ const [n, ms] = positionals.map(Number)
 const hostName = values['host-name']
 
 let passed = 0
-const die = () => process.kill(process.pid, 'SIGKILL')
-const log = pino(
-  {
-    hooks: {
-      logMethod(args, method) {
-        method.apply(this, args)
-        if (!boundaries.has(String(args.at(-1))) || ++passed !== n) return
-        if (ms) setTimeout(die, ms)
-        else die()
-      },
-    },
-  },
-  pino.destination({ fd: 2, sync: true }),
-)
+const log = dyingLog((message) => boundaries.has(message) && ++passed === n, ms)
 await runAgent(
   {
     openStore: () => new DirectoryStore({ manifests: values.manifests, state: values.state, log }),

@@ -1,4 +1,5 @@
 /** One pass over a GuestInterface: gather, plan, apply, verify, report. */
+import type { Check } from '../../core/interface-status.ts'
 import { isLibvirtError } from '../../libvirt/rpc/error.ts'
 import { done, failureSort, requeueAfter } from '../../reconcile/outcome.ts'
 import type { Reconcile } from '../../reconcile/runner.ts'
@@ -10,6 +11,7 @@ import { sayRefused } from './plan.ts'
 import { GuestNotReleasing } from './plug.ts'
 import { remove } from './remove.ts'
 import { Report } from './report.ts'
+import { takeStock } from './unanswered.ts'
 import { ChangeFailed } from './undo.ts'
 import type { InterfaceKey, Work } from './work.ts'
 
@@ -26,14 +28,15 @@ export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
       if (resource.metadata.deletionTimestamp) return await remove(context, work)
       const outcome = await keep(context, work)
       sayRejection(context, work)
-      await report.write(context.store)
+      await tell(context, work)
       failedChanges.forget(resource)
       return outcome
     } catch (error) {
       // StaleObject: what was found is out of date, and nothing is to be said of it.
       if (error instanceof StaleObject || report.unwritten) throw error
-      sayFailure(report, error)
-      await report.write(context.store)
+      const { reason, message, status } = failureOf(error)
+      report.stoppedHere(reason, message, status)
+      await tell(context, work)
       if (work.refused) failedChanges.rememberRefused(resource)
       const ms = error instanceof ChangeFailed ? failedChanges.remember(resource) : undefined
       if (ms !== undefined && failureSort(error) !== 'terminal') return requeueAfter(ms)
@@ -60,16 +63,27 @@ function sayRejection({ store }: Context, { key, report }: Work): void {
   sayRefused(report, { verdict: 'Refused', steps: [], differences })
 }
 
-function sayFailure(report: Report, error: unknown): void {
+/** Where nobody can say whether it is plugged in, Ready is Unknown: by that it is known that this host may have it. */
+async function tell(context: Context, work: Work): Promise<void> {
+  try {
+    await takeStock(context, work)
+  } catch (error) {
+    const { reason, message } = failureOf(error)
+    work.report.stopped('Bound', reason, message, 'Unknown')
+  }
+  await work.report.write(context.store)
+}
+
+function failureOf(error: unknown): Check {
   const message = withAdvice(error instanceof Error ? error.message : String(error))
   const fromLibvirt = isLibvirtError(error) && error.domain !== 'client'
-  if (error instanceof ChangeFailed) {
-    const rejected = failureSort(error) === 'terminal'
-    report.stoppedHere(rejected ? 'ApplyRejected' : 'ApplyFailed', message, 'False')
-  } else if (error instanceof GuestNotReleasing) report.stoppedHere('GuestNotReleasing', message, 'False')
-  else if (failureSort(error) === 'terminal') report.stoppedHere('ApplyRejected', message, 'False')
-  else if (isLibvirtError(error) && !fromLibvirt) report.stoppedHere('LibvirtUnavailable', message, 'Unknown')
-  else report.stoppedHere('ApplyFailed', message, fromLibvirt ? 'False' : 'Unknown')
+  const isTerminal = failureSort(error) === 'terminal'
+  if (error instanceof GuestNotReleasing) return { reason: 'GuestNotReleasing', message, status: 'False' }
+  if (isTerminal) return { reason: 'ApplyRejected', message, status: 'False' }
+  if (error instanceof ChangeFailed) return { reason: 'ApplyFailed', message, status: 'False' }
+  if (isLibvirtError(error) && !fromLibvirt)
+    return { reason: 'LibvirtUnavailable', message, status: 'Unknown' }
+  return { reason: 'ApplyFailed', message, status: fromLibvirt ? 'False' : 'Unknown' }
 }
 
 /** What libvirt's words leave open. */

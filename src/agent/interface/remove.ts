@@ -1,6 +1,7 @@
 /** Removal: unplugged, seen to be gone by libvirt and by the kernel, and only then forgotten. */
 import { planRemoval } from '../../core/change/plan.ts'
 import { nameOf, namespaceOf } from '../../core/identity.ts'
+import { isUnanswered } from '../../core/interface-status.ts'
 import { deviceOf } from '../../core/ledger/ledger.ts'
 import { portFromStatus } from '../../core/port.ts'
 import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
@@ -9,6 +10,7 @@ import { apply } from './apply.ts'
 import { gather, type Observed } from './gather.ts'
 import { clearLeftover, leftoverIn } from './leftover.ts'
 import { GuestNotReleasing } from './plug.ts'
+import { takeStock } from './unanswered.ts'
 import type { Work } from './work.ts'
 
 /** Milliseconds between two requests to a guest that doesn't let go; libvirt itself waits 5 s for each. */
@@ -23,15 +25,27 @@ export async function remove(context: Context, work: Work): Promise<Outcome> {
     const held = await unplug(context, work)
     if (held) {
       report.stopped('Bound', 'GuestNotReleasing', held)
+      await takeStock(context, work)
       await report.write(context.store)
       return requeueAfter(ASK_AGAIN_MS)
     }
   }
+  await sayReleased(context, work)
   await context.store.release(key)
   context.wakes.forgetLink(key)
   work.log.info('interface removed')
   context.wake(context.wakes.ofPort())
   return done
+}
+
+/** Without a port the controller goes by what Ready says: as long as that is Unknown there may be something on this host. */
+async function sayReleased({ binding, host, store }: Context, { resource, report }: Work): Promise<void> {
+  const { port: _, ...rest } = resource.status ?? {}
+  if (binding !== 'controller' || !isUnanswered(rest)) return
+  delete report.facts.port
+  delete report.facts.waitingSince
+  report.stopped('Bound', 'Released', `Nothing of it is left on host ${host.name}`)
+  await report.write(store)
 }
 
 /** Why the port cannot be freed yet; undefined when nothing of the interface is left. */

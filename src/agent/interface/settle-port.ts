@@ -1,5 +1,6 @@
-/** The port of an interface: the one it holds, or a new one, written down before anything is touched. */
+/** The port of an interface: the one it holds, or a new one, written down before anything is touched; see unanswered.ts for when it is not. */
 import { isDeepStrictEqual } from 'node:util'
+import { deviceOf } from '../../core/ledger/ledger.ts'
 import { anyPort, keepsPort } from '../../core/ledger/pool.ts'
 import { type Port, portFromStatus, portName, portText, portToStatus, samePort } from '../../core/port.ts'
 import type { Resolved } from '../../core/resolve/resolve.ts'
@@ -9,6 +10,7 @@ import type { Observed } from './gather.ts'
 import type { KeptNetwork } from './kept-network.ts'
 import { plugObstacle } from './obstacle.ts'
 import { definitionOf, planFor, sayRefused } from './plan.ts'
+import { isUnansweredHere } from './unanswered.ts'
 import type { Work } from './work.ts'
 
 /** undefined when it has none or must not have another, as the report then says. */
@@ -22,11 +24,14 @@ export async function settlePort(
   const { resource, report, signal } = work
   const status = resource.status?.port
   const recorded = status && status.hostName === context.host.name ? portFromStatus(status) : undefined
-  const record = (port: Port, note = '') => {
+  const isUnanswered = isUnansweredHere(context, work)
+  const record = async (port: Port, note = '') => {
     report.facts.port = portToStatus(port, context.host.name)
     delete report.facts.waitingSince
     report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(port)}${note}`)
-    return report.writePort(context.store, portName(port))
+    if (isUnanswered && !deviceOf(port)) return
+    await report.writePort(context.store, portName(port))
+    work.log.info({ port: portName(port) }, 'port recorded')
   }
   if (kept?.port) {
     const note = kept.note ? `; ${kept.note}` : ''
@@ -48,7 +53,7 @@ export async function settlePort(
     return recorded
   }
   const takenOver = takenOverIn(observed)
-  if ((recorded || takenOver) && observed.guest.running && observed.live) {
+  if ((recorded || takenOver || isUnanswered) && observed.guest.running && observed.live) {
     // Another port may be out of reach for a running guest: seen before one is taken.
     const candidate = await context.ledger.choose(resource, resolved.plug, signal, takenOver)
     // Not even when all are held is it to wait for one that it cannot be given.
@@ -61,7 +66,6 @@ export async function settlePort(
   }
   const allocated = await context.ledger.allocate(resource, resolved.plug, record, signal, takenOver)
   if ('port' in allocated) {
-    work.log.info({ port: portName(allocated.port) }, 'port recorded')
     context.wake(context.wakes.ofPort())
     return allocated.port
   }
@@ -136,7 +140,8 @@ export function takePortBack({ host }: Context, work: Work, observed: Observed |
   }
   const live = observed?.live?.definition.port
   const onBridge = live?.kind === 'bridge' || live?.kind === 'network'
-  if (held && onBridge && portText(live) !== portText(portFromStatus(held))) {
+  const taken = report.facts.port
+  if (taken && onBridge && portText(live) !== portText(portFromStatus(taken))) {
     report.facts.port = portToStatus(live, host.name)
   }
 }

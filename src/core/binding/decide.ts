@@ -7,7 +7,7 @@
  */
 import type { GuestInterface } from '../../api/guest-interface.ts'
 import { namespaceOf } from '../identity.ts'
-import type { Check } from '../interface-status.ts'
+import { type Check, isUnanswered } from '../interface-status.ts'
 import { notOwned } from '../ownership.ts'
 import type { Refusal } from '../refusal.ts'
 import { notBindable, type Rules, withdrawn } from './permission.ts'
@@ -45,7 +45,7 @@ interface Home {
   gone: boolean
   guestUUID?: string
   nextHostName?: string
-  /** Its agent has nothing of the interface, or has said so. */
+  /** Its agent has said that it has nothing of the interface. */
   free: boolean
 }
 
@@ -59,12 +59,13 @@ function homeOf({ status }: GuestInterface, { hosts }: Surroundings): Home | und
     gone: host === undefined,
     ...(guestUUID !== undefined && { guestUUID: guestUUID.toLowerCase() }),
     ...(status?.nextHostName !== undefined && { nextHostName: status.nextHostName }),
-    free: status?.port === undefined || status.port.hostName !== hostName,
+    free: status?.port?.hostName !== hostName && !isUnanswered(status ?? {}),
   }
 }
 
 function letGo({ status }: GuestInterface, home: Home | undefined): Decision {
-  const finalizer = home !== undefined && !home.gone && status?.port !== undefined
+  const mayHold = status?.port !== undefined || isUnanswered(status ?? {})
+  const finalizer = home !== undefined && !home.gone && mayHold
   if (!home) return { finalizer }
   return { finalizer, ...as(home), ...(finalizer && home.host.silent && { held: waitsFor(home.host) }) }
 }

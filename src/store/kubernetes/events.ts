@@ -26,7 +26,7 @@ export function transition(before: Condition[] = [], after: Condition[] = []): T
 
 /** It comes right by itself, and nobody has to look. */
 function isWaiting(reason: string): boolean {
-  return ['PinnedElsewhere', 'Moving', 'NetworkChanging'].includes(reason)
+  return ['PinnedElsewhere', 'Moving', 'Released', 'NetworkChanging'].includes(reason)
 }
 
 /** Where more wait for the server, the oldest are dropped: whoever reads them has the conditions too. */

@@ -7,6 +7,7 @@
  */
 import { isDeepStrictEqual } from 'node:util'
 import type { AnyResource } from '../../api/kinds.ts'
+import { isUnanswered } from '../../core/interface-status.ts'
 import type { Key, Rejection } from '../store.ts'
 import { isLater } from './object-version.ts'
 import type { Picture, Received } from './reflector.ts'
@@ -168,9 +169,12 @@ function essence({ metadata: { resourceVersion: _, ...metadata }, spec }: AnyRes
   return { metadata, spec }
 }
 
-/** By the port that status records, or for a Network by whatever this host has said of it. */
+/** By the port that status records or may have to record yet, or for a Network by whatever this host has said of it. */
 function holdsNothing(object: AnyResource): boolean {
-  if (object.kind === 'GuestInterface') return object.status?.port === undefined
+  if (object.kind === 'GuestInterface') {
+    const { status = {} } = object
+    return status.port === undefined && !isUnanswered(status)
+  }
   return object.kind !== 'Network' || object.status?.conditions === undefined
 }
 

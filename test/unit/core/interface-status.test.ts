@@ -3,6 +3,7 @@ import path from 'node:path'
 import { describe, expect, test } from 'vitest'
 import type { Condition } from '../../../src/api/conditions.ts'
 import { condition } from '../../../src/api/conditions.ts'
+import type { GuestInterfaceStatus } from '../../../src/api/guest-interface.ts'
 import { type Reason, reasons } from '../../../src/api/reasons.ts'
 import {
   type Check,
@@ -10,6 +11,7 @@ import {
   type Findings,
   heldBy,
   isReady,
+  isUnanswered,
   portTaken,
   readiness,
 } from '../../../src/core/interface-status.ts'
@@ -239,5 +241,25 @@ describe('the table of reasons', () => {
       'Accepted',
       'NoHostSelected',
     ])
+  })
+})
+
+describe('a binding', () => {
+  const ready = (status: Condition['status']): Condition[] => [
+    { type: 'Ready', status, reason: 'Binding', message: '', lastTransitionTime: now },
+  ]
+  const on = (hostName: string) => ({ kind: 'bridge' as const, name: 'br0', hostName, bridge: 'br0' })
+
+  test.each<[GuestInterfaceStatus, boolean]>([
+    [{}, false],
+    [{ conditions: ready('Unknown') }, false],
+    [{ hostName: 'abc' }, true],
+    [{ hostName: 'abc', conditions: ready('Unknown') }, true],
+    [{ hostName: 'abc', conditions: ready('Unknown'), port: on('def') }, true],
+    [{ hostName: 'abc', conditions: ready('Unknown'), port: on('abc') }, false],
+    [{ hostName: 'abc', conditions: ready('False') }, false],
+    [{ hostName: 'abc', conditions: ready('True') }, false],
+  ])('%o is unanswered: %o', (status, expected) => {
+    expect(isUnanswered(status)).toBe(expected)
   })
 })

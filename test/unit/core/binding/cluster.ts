@@ -1,4 +1,5 @@
 /** What the tests of binding start from: hosts, what is on them, and an interface. */
+import type { Condition } from '../../../../src/api/conditions.ts'
 import type { GuestGrant, GuestGrantSpec } from '../../../../src/api/guest-grant.ts'
 import type { GuestInterface, GuestInterfaceSpec, PortStatus } from '../../../../src/api/guest-interface.ts'
 import { apiVersion } from '../../../../src/api/resource.ts'
@@ -52,10 +53,15 @@ export function unbound(spec: Partial<GuestInterfaceSpec> = {}): GuestInterface 
 }
 
 export function bound(
-  status: { hostName?: string; nextHostName?: string; port?: boolean | string } = {},
+  status: {
+    hostName?: string
+    nextHostName?: string
+    port?: boolean | string
+    ready?: Condition['status']
+  } = {},
   spec: Partial<GuestInterfaceSpec> = {},
 ): GuestInterface {
-  const { hostName = 'abc', nextHostName, port = true } = status
+  const { hostName = 'abc', nextHostName, port = true, ready = port ? 'True' : 'False' } = status
   return {
     ...guestInterface(spec),
     status: {
@@ -63,8 +69,14 @@ export function bound(
       guestUUID: one,
       ...(nextHostName && { nextHostName }),
       ...(port && { port: portOn(port === true ? hostName : port) }),
+      conditions: [readyIs(ready)],
     },
   }
+}
+
+export function readyIs(status: Condition['status']): Condition {
+  const reason = { True: 'InSync', False: 'Moving', Unknown: 'Binding' }[status]
+  return { type: 'Ready', status, reason, message: '', lastTransitionTime: '2026-01-01T00:00:00Z' }
 }
 
 export function going(resource: GuestInterface): GuestInterface {

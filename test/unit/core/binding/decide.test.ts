@@ -328,11 +328,26 @@ describe('an interface that is bound to host abc, which is gone for good', () =>
 
 describe('an interface that moves from host abc to host def', () => {
   const moving = (port: boolean | string) => bound({ nextHostName: 'def', port })
+  const unanswered = (port: false | string) => bound({ nextHostName: 'def', port, ready: 'Unknown' })
 
   it.each<[string, ReturnType<typeof bound>, Surroundings, string]>([
     ['the port is held', moving(true), cluster([isOff('abc'), runs('def')]), 'abc > def'],
     ['the port is let go', moving(false), cluster([isOff('abc'), runs('def')]), 'def Binding'],
     ['what is recorded is of a host before abc', moving('ghi'), cluster([runs('def')]), 'def Binding'],
+    ['its agent has not answered yet', unanswered(false), cluster([runs('def')]), 'abc > def'],
+    ['nor said that a port of a host before is gone', unanswered('ghi'), cluster([runs('def')]), 'abc > def'],
+    [
+      'its agent falls silent before it has answered, and the guest runs there',
+      unanswered(false),
+      cluster([runs('def')], { silent: ['abc'] }),
+      'def Binding',
+    ],
+    [
+      'its agent falls silent before it has answered, and the guest is off there',
+      unanswered(false),
+      cluster([isOff('def')], { silent: ['abc'] }),
+      'abc > def !AgentSilent',
+    ],
     ['the guest is back', moving(true), cluster([runs('abc')]), 'abc'],
     ['the guest is back, and the port is let go', moving(false), cluster([runs('abc')]), 'abc'],
     ['the guest is nowhere now', moving(false), cluster([]), 'abc'],
@@ -367,9 +382,19 @@ describe('an interface that moves from host abc to host def', () => {
 })
 
 describe('an interface that is deleted', () => {
+  const unanswered = going(bound({ port: false, ready: 'Unknown' }))
+
   it.each<[string, ReturnType<typeof bound>, Surroundings, string]>([
     ['its port is held', going(bound()), cluster([runs('abc')]), 'abc'],
     ['its port is let go', going(bound({ port: false })), cluster([runs('abc')]), 'abc free'],
+    ['its agent has not answered yet', unanswered, cluster([runs('abc')]), 'abc'],
+    [
+      'its agent is silent before it has answered',
+      unanswered,
+      cluster([], { silent: ['abc'] }),
+      'abc !AgentSilent',
+    ],
+    ['its host is gone before it has answered', unanswered, cluster([], { gone: ['abc'] }), 'abc free'],
     ['its agent is silent', going(bound()), cluster([runs('abc')], { silent: ['abc'] }), 'abc !AgentSilent'],
     ['its host is gone for good', going(bound()), cluster([], { gone: ['abc'] }), 'abc free'],
     ['the guest is elsewhere by now', going(bound()), cluster([runs('def')]), 'abc'],

@@ -8,7 +8,7 @@ import { expect, it } from 'vitest'
 import type { GuestInterface } from '../../../../src/api/guest-interface.ts'
 import { decide, type Surroundings } from '../../../../src/core/binding/decide.ts'
 import type { Sighting } from '../../../../src/core/binding/place.ts'
-import { cluster, one, portOn, unbound } from './cluster.ts'
+import { cluster, one, portOn, readyIs, unbound } from './cluster.ts'
 
 const names = ['abc', 'def', 'ghi'] as const
 type Name = (typeof names)[number]
@@ -19,13 +19,18 @@ interface Stored {
   resource: GuestInterface
 }
 
-/** One agent, as `src/agent` works: one pass at a time over what it last heard, the port written down before it is used. */
+/**
+ * One agent, as `src/agent` works: one pass at a time over what it last heard, the port written down before it is used, unless
+ * nobody has answered the binding yet.
+ */
 class Agent {
   readonly name: Name
   /** What it was told last; `left`: the interface is on another host now. */
   known: (Stored & { left?: boolean }) | undefined
   /** What a pass is about to do; a crash forgets it. */
-  pending: 'plug' | 'release' | undefined
+  pending: 'plug' | 'tell' | 'release' | undefined
+  /** Something in the manifests keeps it from plugging. */
+  refuses = false
   paused = false
   /** Its Lease has run out. */
   silent = false
@@ -71,14 +76,20 @@ class World {
     if (!view) return
     const { seen, surroundings } = view
     const { hostName, nextHostName, guestUUID, bound } = decide(seen.resource, surroundings)
-    const { port, hostName: before } = seen.resource.status ?? {}
+    const { port, hostName: before, conditions } = seen.resource.status ?? {}
     const changes = hostName !== before || nextHostName !== seen.resource.status?.nextHostName || bound
     if (!changes || !hostName) return
-    const status = { hostName, guestUUID, ...(nextHostName && { nextHostName }), ...(port && { port }) }
+    const status = {
+      hostName,
+      guestUUID,
+      ...(nextHostName && { nextHostName }),
+      ...(port && { port }),
+      conditions: bound ? [readyIs('Unknown')] : conditions,
+    }
     if (!this.write(seen.version, status) || hostName === before) return
     this.passedOver.delete(hostName as Name)
     const old = this.agents.find(({ name }) => name === before)
-    if (port && port.hostName === before) {
+    if (before && (port?.hostName === before || conditions?.[0]?.status === 'Unknown')) {
       // The rule itself: nobody is passed over unless silent, with the guest running elsewhere.
       expect(surroundings.hosts.get(before!)?.silent).toBe(true)
       expect(surroundings.sightings.some((each) => each.hostName === hostName && each.running)).toBe(true)
@@ -96,29 +107,37 @@ class World {
   pass(agent: Agent): void {
     const { known, name } = agent
     if (agent.paused || !known) return
-    const { status } = known.resource
+    const { port, ...rest } = known.resource.status!
+    const isAnswered = port?.hostName === name || rest.conditions?.[0]?.status !== 'Unknown'
     if (known.left) {
       agent.plugged = false
       agent.known = undefined
       agent.pending = undefined
       this.passedOver.delete(name)
-    } else if (agent.pending === 'release' || status?.nextHostName) {
+    } else if (agent.pending === 'release' || rest.nextHostName) {
       agent.plugged = false
       if (agent.pending !== 'release') {
         agent.pending = 'release'
         return
       }
       agent.pending = undefined
-      if (status?.port) {
-        const { port: _, ...rest } = status
-        this.save(agent, rest)
-      }
-    } else if (this.guest[name] === 'absent') {
+      if (port || !isAnswered) this.save(agent, { ...rest, conditions: [readyIs('False')] })
+    } else if (agent.pending === 'tell') {
       agent.pending = undefined
-    } else if (agent.pending === 'plug' || status?.port?.hostName === name) {
+      this.save(agent, { ...rest, port: portOn(name), conditions: [readyIs('True')] })
+    } else if (this.guest[name] === 'absent' || agent.refuses) {
+      agent.pending = undefined
+      if (isAnswered) return
+      // What an agent that was killed has left is its port; else it has nothing.
+      const left = agent.plugged ? { port: portOn(name) } : {}
+      this.save(agent, { ...rest, ...left, conditions: [readyIs('False')] })
+    } else if (agent.pending === 'plug' || port?.hostName === name) {
       agent.plugged = true
       agent.pending = undefined
-    } else if (this.save(agent, { ...status, port: portOn(name) })) {
+    } else if (!isAnswered) {
+      agent.plugged = true
+      agent.pending = 'tell'
+    } else if (this.save(agent, { ...rest, port: portOn(name) })) {
       agent.pending = 'plug'
     }
   }
@@ -146,7 +165,22 @@ type Command = [string, (world: World) => void]
 const ofHost = (text: string, run: (world: World, agent: Agent) => void) =>
   fc.nat({ max: 2 }).map((n): Command => [`${text} ${names[n]}`, (world) => run(world, world.agents[n]!)])
 
+/** All who are at work come to do it once: without these nothing long enough comes about. */
+const moments = fc.constant<Command>([
+  'a moment passes',
+  (world) => {
+    for (const { name, paused } of world.agents) if (!paused) world.told[name] = world.guest[name]
+    world.look(0)
+    world.act(0)
+    for (const agent of world.agents) {
+      world.tell(agent)
+      world.pass(agent)
+    }
+  },
+])
+
 const commands = fc.oneof(
+  { arbitrary: moments, weight: 5 },
   fc.nat({ max: 1 }).map((n): Command => [`controller ${n} looks`, (world) => world.look(n)]),
   fc.nat({ max: 1 }).map((n): Command => [`controller ${n} acts`, (world) => world.act(n)]),
   fc.nat({ max: 1 }).map(
@@ -177,6 +211,12 @@ const commands = fc.oneof(
     agent.paused = false
     agent.silent = false
   }),
+  ofHost('is kept from plugging', (_, agent) => {
+    agent.refuses = true
+  }),
+  ofHost('is free to plug', (_, agent) => {
+    agent.refuses = false
+  }),
   ofHost('is killed and started', (world, agent) => {
     agent.pending = undefined
     agent.known = undefined
@@ -198,8 +238,8 @@ const commands = fc.oneof(
   ),
 )
 
-const runs = fc.array(commands, { minLength: 1, maxLength: 80 })
-const showing = { numRuns: 3_000 }
+const runs = fc.array(commands, { minLength: 1, maxLength: 80, size: 'max' })
+const showing = { numRuns: 10_000 }
 
 it('never has two agents in charge of one interface', () => {
   fc.assert(
@@ -228,6 +268,7 @@ it('comes to where the guest is once all answer again, with the port there', () 
       for (const agent of world.agents) {
         agent.paused = false
         agent.silent = false
+        agent.refuses = false
       }
       for (let round = 0; round < 20; round++) {
         world.look(round % 2)

@@ -83,11 +83,21 @@ describe('an interface that leaves the watch', () => {
   })
 
   it('and holds nothing is forgotten', async () => {
-    const { store, watch } = await open([bound(5)], (_, response) =>
+    const answered = bound(5, { conditions: [ready('False', 'GuestNotFound')] })
+    const { store, watch } = await open([answered], (_, response) =>
       sendJson(response, bound(6, { hostName: 'def' })),
     )
     tell(watch, 'DELETED', bound(6, { hostName: 'def' }))
     await expect.poll(() => nic(store)).toBeUndefined()
+  })
+
+  it('and was never answered for is let go here: it may be plugged in', async () => {
+    const fresh = bound(5, { conditions: [ready('Unknown', 'Binding')] })
+    const { store, watch } = await open([fresh], (_, response) => refuse(response, 404, 'NotFound'))
+    tell(watch, 'DELETED', fresh)
+    await expect.poll(() => nic(store)?.metadata.deletionTimestamp).toBeDefined()
+    await store.release(key)
+    expect(nic(store)).toBeUndefined()
   })
 
   it('stands as it is while nobody answers what became of it', async () => {
