@@ -58,7 +58,7 @@ export class PortLedger {
   }
 
   /**
-   * Chooses a port for `resource` and has `record` write it down, durably, before anybody else chooses. When `record`
+   * Chooses a port for `resource` and has `record` write a device down, durably, before anybody else chooses. When `record`
    * rejects nothing is handed out.
    */
   async allocate(

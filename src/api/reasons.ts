@@ -67,7 +67,7 @@ export const reasons = {
     'Takes a second. If it stays, see whether the controller runs: `kubectl -n patchbay-system get lease,pods`.',
   ),
   Released: waits(
-    'The interface is deleted, and its host has nothing of it any more.',
+    'The interface is deleted, and its host has let go of it.',
     'Takes a second. If it stays, see whether the controller runs: `kubectl -n patchbay-system get lease,pods`.',
   ),
   PoolExhausted: waits(

@@ -120,12 +120,14 @@ export function isReady(conditions: Condition[] | undefined): boolean {
   return conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
 }
 
+export function isReadyKnown(conditions: Condition[] | undefined): boolean {
+  return conditions?.some(({ type, status }) => type === 'Ready' && status !== 'Unknown') ?? false
+}
+
 /**
- * It is bound, and no agent has told yet how it stands there: it has no port on that host, and Ready is neither True nor False.
- * An agent that was killed may have plugged it in all the same, where nobody else can be given that port.
+ * It is bound, and nobody can tell whether it is plugged in there: it has no port on that host, and Ready is Unknown. So it is
+ * from the binding until its agent's first word, and an agent may have been killed in between.
  */
 export function isUnanswered({ hostName, port, conditions }: GuestInterfaceStatus): boolean {
-  if (hostName === undefined || port?.hostName === hostName) return false
-  const ready = conditions?.find(({ type }) => type === 'Ready')?.status
-  return ready !== 'True' && ready !== 'False'
+  return hostName !== undefined && port?.hostName !== hostName && !isReadyKnown(conditions)
 }

@@ -44,6 +44,10 @@ export class ManifestSnapshot implements Store {
     return []
   }
 
+  isBehind(): boolean {
+    return false
+  }
+
   async release(key: Key): Promise<void> {
     this.#objects.delete(idOf(key))
   }

@@ -11,7 +11,7 @@ import { sayRefused } from './plan.ts'
 import { GuestNotReleasing } from './plug.ts'
 import { remove } from './remove.ts'
 import { Report } from './report.ts'
-import { takeStock } from './unanswered.ts'
+import { isUnansweredHere, takeStock } from './unanswered.ts'
 import { ChangeFailed } from './undo.ts'
 import type { InterfaceKey, Work } from './work.ts'
 
@@ -28,7 +28,8 @@ export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
       if (resource.metadata.deletionTimestamp) return await remove(context, work)
       const outcome = await keep(context, work)
       sayRejection(context, work)
-      await tell(context, work)
+      await takeStock(context, work)
+      await report.write(context.store)
       failedChanges.forget(resource)
       return outcome
     } catch (error) {
@@ -36,7 +37,13 @@ export function interfaceReconciler(context: Context): Reconcile<InterfaceKey> {
       if (error instanceof StaleObject || report.unwritten) throw error
       const { reason, message, status } = failureOf(error)
       report.stoppedHere(reason, message, status)
-      await tell(context, work)
+      const isKnown = await takeStock(context, work).then(
+        () => true,
+        () => !isUnansweredHere(context, work),
+      )
+      // Ready is Unknown then: by that the controller knows that this host may have it.
+      if (!isKnown) report.stopped('Bound', reason, message, 'Unknown')
+      await report.write(context.store)
       if (work.refused) failedChanges.rememberRefused(resource)
       const ms = error instanceof ChangeFailed ? failedChanges.remember(resource) : undefined
       if (ms !== undefined && failureSort(error) !== 'terminal') return requeueAfter(ms)
@@ -61,17 +68,6 @@ function sayRejection({ store }: Context, { key, report }: Work): void {
     reason: 'The field is immutable; take the change back, or remove the interface and make it anew',
   }))
   sayRefused(report, { verdict: 'Refused', steps: [], differences })
-}
-
-/** Where nobody can say whether it is plugged in, Ready is Unknown: by that it is known that this host may have it. */
-async function tell(context: Context, work: Work): Promise<void> {
-  try {
-    await takeStock(context, work)
-  } catch (error) {
-    const { reason, message } = failureOf(error)
-    work.report.stopped('Bound', reason, message, 'Unknown')
-  }
-  await work.report.write(context.store)
 }
 
 function failureOf(error: unknown): Check {

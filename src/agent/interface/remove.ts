@@ -1,7 +1,7 @@
 /** Removal: unplugged, seen to be gone by libvirt and by the kernel, and only then forgotten. */
 import { planRemoval } from '../../core/change/plan.ts'
 import { nameOf, namespaceOf } from '../../core/identity.ts'
-import { isUnanswered } from '../../core/interface-status.ts'
+import { isReadyKnown } from '../../core/interface-status.ts'
 import { deviceOf } from '../../core/ledger/ledger.ts'
 import { portFromStatus } from '../../core/port.ts'
 import { done, type Outcome, requeueAfter } from '../../reconcile/outcome.ts'
@@ -40,11 +40,12 @@ export async function remove(context: Context, work: Work): Promise<Outcome> {
 
 /** Without a port the controller goes by what Ready says: as long as that is Unknown there may be something on this host. */
 async function sayReleased({ binding, host, store }: Context, { resource, report }: Work): Promise<void> {
-  const { port: _, ...rest } = resource.status ?? {}
-  if (binding !== 'controller' || !isUnanswered(rest)) return
+  const { spec, status } = resource
+  if (binding !== 'controller' || isReadyKnown(status?.conditions)) return
   delete report.facts.port
   delete report.facts.waitingSince
-  report.stopped('Bound', 'Released', `Nothing of it is left on host ${host.name}`)
+  const what = spec.deletionPolicy === 'Retain' ? 'What there is of it stays' : 'Nothing of it is left'
+  report.stopped('Bound', 'Released', `${what} on host ${host.name}`)
   await report.write(store)
 }
 

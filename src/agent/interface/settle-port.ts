@@ -10,7 +10,7 @@ import type { Observed } from './gather.ts'
 import type { KeptNetwork } from './kept-network.ts'
 import { plugObstacle } from './obstacle.ts'
 import { definitionOf, planFor, sayRefused } from './plan.ts'
-import { isUnansweredHere } from './unanswered.ts'
+import { bindingDoes, isUnansweredHere } from './unanswered.ts'
 import type { Work } from './work.ts'
 
 /** undefined when it has none or must not have another, as the report then says. */
@@ -23,13 +23,13 @@ export async function settlePort(
 ): Promise<Port | undefined> {
   const { resource, report, signal } = work
   const status = resource.status?.port
-  const recorded = status && status.hostName === context.host.name ? portFromStatus(status) : undefined
-  const isUnanswered = isUnansweredHere(context, work)
+  const isRecorded = status?.hostName === context.host.name && !context.store.isBehind(work.key)
+  const recorded = isRecorded ? portFromStatus(status) : undefined
   const record = async (port: Port, note = '') => {
     report.facts.port = portToStatus(port, context.host.name)
     delete report.facts.waitingSince
     report.reached('PortAllocated', 'PortAllocated', `Holds ${portName(port)}${note}`)
-    if (isUnanswered && !deviceOf(port)) return
+    if (!deviceOf(port) && bindingDoes(context, work)) return
     await report.writePort(context.store, portName(port))
     work.log.info({ port: portName(port) }, 'port recorded')
   }
@@ -53,7 +53,7 @@ export async function settlePort(
     return recorded
   }
   const takenOver = takenOverIn(observed)
-  if ((recorded || takenOver || isUnanswered) && observed.guest.running && observed.live) {
+  if ((recorded || takenOver || isUnansweredHere(context, work)) && observed.guest.running && observed.live) {
     // Another port may be out of reach for a running guest: seen before one is taken.
     const candidate = await context.ledger.choose(resource, resolved.plug, signal, takenOver)
     // Not even when all are held is it to wait for one that it cannot be given.

@@ -13,7 +13,7 @@ import { definitionOf } from './plan.ts'
 import { settlePort } from './settle-port.ts'
 import type { Work } from './work.ts'
 
-/** Its port is recorded by then, and nothing else done. undefined when it has come no further than the report says. */
+/** Its port is settled by then, and nothing else done. undefined when it has come no further than the report says. */
 export async function targetOf(
   context: Context,
   work: Work,

@@ -13,11 +13,24 @@ export function isUnansweredHere({ binding }: Context, { resource }: Work): bool
   return binding === 'controller' && isUnanswered(resource.status ?? {})
 }
 
-/** Before a pass that came to no port tells how it stands: what is plugged in all the same is its port. */
+/** Not where the server may have an answer of ours that we don't know to have arrived. */
+export function bindingDoes(context: Context, work: Work): boolean {
+  return isUnansweredHere(context, work) && !context.store.isBehind(work.key)
+}
+
+/**
+ * Before a pass that came to no port tells how it stands: what is plugged in all the same is its port. Also of one that was
+ * answered: libvirt may have gone on with what an agent that was killed had begun.
+ */
 export async function takeStock(context: Context, work: Work): Promise<void> {
   const { report, resource, signal } = work
-  if (report.facts.port?.hostName === context.host.name || !isUnansweredHere(context, work)) return
+  const { binding, host } = context
+  if (binding !== 'controller' || report.facts.port?.hostName === host.name) return
   const observed = await gather(context, resource, signal)
   const left = (observed?.live ?? observed?.saved)?.definition.port
-  if (left) report.facts.port = portToStatus(left, context.host.name)
+  if (left) report.facts.port = portToStatus(left, host.name)
+  else if (observed?.conflict && isUnansweredHere(context, work)) {
+    const { reason, message } = observed.conflict
+    report.stopped('Bound', reason, message, 'Unknown')
+  }
 }

@@ -2,7 +2,7 @@
  * To which host an interface is bound: from what is known of hosts, guests and rules to what the controller's part of its
  * status is to be. Only ever one step of the way, each safe to repeat.
  *
- * What must stay true: the agent of status.hostName is in charge, and nobody else. It is another one's turn when the port is
+ * What must stay true: the agent of status.hostName is in charge, and nobody else. It is another one's turn when that one has
  * let go, or when that agent is silent while the guest runs elsewhere.
  */
 import type { GuestInterface } from '../../api/guest-interface.ts'
@@ -21,7 +21,7 @@ export interface Surroundings extends Rules {
 
 /** The controller's part of a GuestInterface. */
 export interface Decision {
-  /** Whether the object is to stay until its port is free. */
+  /** Whether the object is to stay until its host has let go of it. */
   finalizer: boolean
   hostName?: string
   nextHostName?: string
@@ -210,6 +210,6 @@ function no({ reason, message }: Refusal): Check {
 function waitsFor({ name }: KnownHost): Check {
   return no({
     reason: 'AgentSilent',
-    message: `Waits for the agent of host ${name}, which is silent, to let go of the port. If that host is gone for good, delete its Node`,
+    message: `Waits for the agent of host ${name}, which is silent, to let go of the interface. If that host is gone for good, delete its Node`,
   })
 }

@@ -24,7 +24,7 @@ export function controllersStatus(
   const isToldBound = bound?.status === 'False' || previous.some(({ type }) => type === 'Bound')
   const said = bound
     ? [...(isToldBound ? [condition('Bound', bound)] : []), ...readiness(bound, generation, previous, now)]
-    : unanswered(previous)
+    : standing(previous)
   const observedGeneration = bound ? generation : said.length > 0 ? status?.observedGeneration : undefined
   return {
     ...(hostName !== undefined && { hostName }),
@@ -40,7 +40,7 @@ export function controllersStatus(
 }
 
 /** What was said when it was bound, or its host gone, stands until its agent says otherwise: left out, it would be gone. */
-function unanswered(previous: readonly Condition[]): Condition[] {
+function standing(previous: readonly Condition[]): Condition[] {
   return previous.filter(
     ({ type, reason }) =>
       (reason === 'Binding' || reason === 'HostGone') &&

@@ -170,6 +170,11 @@ export class DirectoryStore implements Store {
     return true
   }
 
+  /** What is on disk is what is known. */
+  isBehind(): boolean {
+    return false
+  }
+
   async release(key: Key): Promise<void> {
     const entry = this.#entries.get(keyName(key))
     if (entry?.object === undefined) return

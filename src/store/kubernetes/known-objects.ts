@@ -30,6 +30,8 @@ export interface KnownObject {
   successor?: AnyResource
   /** Our part of the status that is on its way to the server. */
   writing?: object
+  /** The word that nothing is plugged in failed to be written; the server may have taken it all the same, and told nobody. */
+  unacknowledged: boolean
 }
 
 export interface KnownObjectsOptions {
@@ -152,6 +154,7 @@ function first(object: AnyResource): KnownObject {
     othersVersion: object.metadata.resourceVersion ?? '',
     going: false,
     released: false,
+    unacknowledged: false,
   }
 }
 

@@ -135,6 +135,10 @@ export class KubernetesStore implements Store {
     await this.#apply(key, known, agentsPart(asJson), gathered)
   }
 
+  isBehind(key: Key): boolean {
+    return this.#find(key)?.unacknowledged ?? false
+  }
+
   /**
    * The port is free; for a Network, this host's inventory no longer lists it. That is what the controller waits for, and then
    * the object goes. Nothing where it has come back to this host meanwhile: it is to be kept again.
@@ -162,7 +166,7 @@ export class KubernetesStore implements Store {
   ): Promise<void> {
     const { object, othersVersion } = known
     const before = agentsPart(statusOf(object))
-    if (isDeepStrictEqual(wanted, before)) return
+    if (!known.unacknowledged && isDeepStrictEqual(wanted, before)) return
     const setsPort = wanted.port !== undefined && !isDeepStrictEqual(wanted.port, before.port)
     const { uid, resourceVersion } = object.metadata
     // Once its port is let go it may be another agent's at any moment, and this would undo what that one wrote.
@@ -180,7 +184,9 @@ export class KubernetesStore implements Store {
         ...((setsPort || mayBeAnothers) && resourceVersion !== undefined && { resourceVersion }),
       })
       this.#kind(key.kind)?.written(withoutManagedFields(written))
+      known.unacknowledged = false
     } catch (error) {
+      if (key.kind === 'GuestInterface') known.unacknowledged ||= wanted.port === undefined
       this.#unwritten.set(objectPath(key), key)
       throw error
     } finally {

@@ -31,6 +31,11 @@ class Agent {
   pending: 'plug' | 'tell' | 'release' | undefined
   /** Something in the manifests keeps it from plugging. */
   refuses = false
+  /** Its next write reaches the API server, and nothing after it in either direction: not even the answer. */
+  losesTouch = false
+  cutOff = false
+  /** Its word that it has nothing was not answered, and nothing has been since. */
+  behind = false
   paused = false
   /** Its Lease has run out. */
   silent = false
@@ -44,6 +49,8 @@ class Agent {
 
 class World {
   stored: Stored = { version: 1, resource: unbound() }
+  /** The object is deleted, and its finalizer gone. */
+  gone = false
   readonly agents = names.map((name) => new Agent(name))
   readonly guest: Record<Name, GuestAt> = { abc: 'absent', def: 'absent', ghi: 'absent' }
   /** As each host last told. */
@@ -56,6 +63,12 @@ class World {
     if (this.stored.version !== version) return false
     this.stored = { version: version + 1, resource: { ...this.stored.resource, status } }
     return true
+  }
+
+  delete(): void {
+    const { version, resource } = this.stored
+    const metadata = { ...resource.metadata, deletionTimestamp: '2026-01-01T00:00:00Z' }
+    this.stored = { version: version + 1, resource: { ...resource, metadata } }
   }
 
   surroundings(): Surroundings {
@@ -75,7 +88,11 @@ class World {
     const view = this.controllers[controller]
     if (!view) return
     const { seen, surroundings } = view
-    const { hostName, nextHostName, guestUUID, bound } = decide(seen.resource, surroundings)
+    const { hostName, nextHostName, guestUUID, bound, finalizer } = decide(seen.resource, surroundings)
+    if (seen.resource.metadata.deletionTimestamp) {
+      if (!finalizer) this.gone ||= seen.version === this.stored.version
+      return
+    }
     const { port, hostName: before, conditions } = seen.resource.status ?? {}
     const changes = hostName !== before || nextHostName !== seen.resource.status?.nextHostName || bound
     if (!changes || !hostName) return
@@ -97,24 +114,28 @@ class World {
     }
   }
 
-  /** A watch by status.hostName: one that left it is asked for. */
+  /** A watch by status.hostName: one that left it is asked for, and forgotten where it holds nothing. */
   tell(agent: Agent): void {
-    const mine = this.stored.resource.status?.hostName === agent.name
+    const { known, name, cutOff } = agent
+    if (cutOff) return
+    const mine = !this.gone && this.stored.resource.status?.hostName === name
     if (mine) agent.known = this.stored
-    else if (agent.known) agent.known = { ...agent.known, left: true }
+    else if (known) agent.known = holdsNothing(known.resource) ? undefined : { ...known, left: true }
   }
 
   pass(agent: Agent): void {
     const { known, name } = agent
     if (agent.paused || !known) return
-    const { port, ...rest } = known.resource.status!
+    const { metadata, status } = known.resource
+    const { port, ...rest } = status!
     const isAnswered = port?.hostName === name || rest.conditions?.[0]?.status !== 'Unknown'
+    const isLeaving = rest.nextHostName !== undefined || metadata.deletionTimestamp !== undefined
     if (known.left) {
       agent.plugged = false
       agent.known = undefined
       agent.pending = undefined
       this.passedOver.delete(name)
-    } else if (agent.pending === 'release' || rest.nextHostName) {
+    } else if (agent.pending === 'release' || isLeaving) {
       agent.plugged = false
       if (agent.pending !== 'release') {
         agent.pending = 'release'
@@ -131,10 +152,10 @@ class World {
       // What an agent that was killed has left is its port; else it has nothing.
       const left = agent.plugged ? { port: portOn(name) } : {}
       this.save(agent, { ...rest, ...left, conditions: [readyIs('False')] })
-    } else if (agent.pending === 'plug' || port?.hostName === name) {
+    } else if (agent.pending === 'plug' || (port?.hostName === name && !agent.behind)) {
       agent.plugged = true
       agent.pending = undefined
-    } else if (!isAnswered) {
+    } else if (!isAnswered && !agent.behind) {
       agent.plugged = true
       agent.pending = 'tell'
     } else if (this.save(agent, { ...rest, port: portOn(name) })) {
@@ -142,8 +163,30 @@ class World {
     }
   }
 
-  save(agent: Agent, status: GuestInterface['status']): boolean {
-    if (!this.write(agent.known!.version, status)) return false
+  /** By version only where that is said to matter: a port, and whatever concerns an interface that moves. */
+  save(agent: Agent, status: NonNullable<GuestInterface['status']>): boolean {
+    const { version, resource } = this.stored
+    const { port, conditions } = status
+    const now = resource.status
+    const { status: known } = agent.known!.resource
+    const setsPort = port !== undefined && known?.port?.hostName !== agent.name
+    const isVersioned = setsPort || known?.nextHostName !== undefined
+    // A policy of the API server's.
+    if (
+      agent.cutOff ||
+      this.gone ||
+      now?.hostName !== agent.name ||
+      (isVersioned && agent.known!.version !== version)
+    ) {
+      agent.behind ||= port === undefined
+      return false
+    }
+    const { port: _, ...others } = now
+    this.write(version, { ...others, ...(port && { port }), ...(conditions && { conditions }) })
+    agent.cutOff = agent.losesTouch
+    agent.losesTouch = false
+    agent.behind = agent.cutOff && (agent.behind || port === undefined)
+    if (agent.cutOff) return false
     agent.known = this.stored
     return true
   }
@@ -161,6 +204,10 @@ class World {
   }
 }
 
+function holdsNothing({ status }: GuestInterface): boolean {
+  return status?.port === undefined && status?.conditions?.[0]?.status !== 'Unknown'
+}
+
 type Command = [string, (world: World) => void]
 const ofHost = (text: string, run: (world: World, agent: Agent) => void) =>
   fc.nat({ max: 2 }).map((n): Command => [`${text} ${names[n]}`, (world) => run(world, world.agents[n]!)])
@@ -169,7 +216,8 @@ const ofHost = (text: string, run: (world: World, agent: Agent) => void) =>
 const moments = fc.constant<Command>([
   'a moment passes',
   (world) => {
-    for (const { name, paused } of world.agents) if (!paused) world.told[name] = world.guest[name]
+    for (const { name, paused, cutOff } of world.agents)
+      if (!paused && !cutOff) world.told[name] = world.guest[name]
     world.look(0)
     world.act(0)
     for (const agent of world.agents) {
@@ -199,16 +247,17 @@ const commands = fc.oneof(
     world.pass(agent)
   }),
   ofHost('takes inventory', (world, agent) => {
-    if (!agent.paused) world.told[agent.name] = world.guest[agent.name]
+    if (!agent.paused && !agent.cutOff) world.told[agent.name] = world.guest[agent.name]
   }),
   ofHost('is paused', (_, agent) => {
     agent.paused = true
   }),
   ofHost('falls silent', (_, agent) => {
-    agent.silent = agent.paused
+    agent.silent = agent.paused || agent.cutOff
   }),
   ofHost('goes on', (_, agent) => {
     agent.paused = false
+    agent.cutOff = false
     agent.silent = false
   }),
   ofHost('is kept from plugging', (_, agent) => {
@@ -217,9 +266,14 @@ const commands = fc.oneof(
   ofHost('is free to plug', (_, agent) => {
     agent.refuses = false
   }),
+  ofHost('loses touch', (_, agent) => {
+    agent.losesTouch = true
+  }),
   ofHost('is killed and started', (world, agent) => {
     agent.pending = undefined
     agent.known = undefined
+    agent.behind = false
+    agent.cutOff = false
     world.tell(agent)
   }),
   fc
@@ -269,6 +323,8 @@ it('comes to where the guest is once all answer again, with the port there', () 
         agent.paused = false
         agent.silent = false
         agent.refuses = false
+        agent.losesTouch = false
+        agent.cutOff = false
       }
       for (let round = 0; round < 20; round++) {
         world.look(round % 2)
@@ -285,6 +341,34 @@ it('comes to where the guest is once all answer again, with the port there', () 
         port: last,
       })
       expect(world.inCharge).toEqual([last])
+    }),
+    showing,
+  )
+})
+
+it('leaves nothing plugged in that nobody knows of when it is deleted', () => {
+  fc.assert(
+    fc.property(runs, runs, (before, after) => {
+      const world = new World()
+      for (const [, run] of before) run(world)
+      world.delete()
+      for (const [, run] of after) run(world)
+      for (const agent of world.agents) {
+        agent.paused = false
+        agent.silent = false
+        agent.losesTouch = false
+        agent.cutOff = false
+      }
+      for (let round = 0; round < 20; round++) {
+        world.look(0)
+        world.act(0)
+        for (const agent of world.agents) {
+          world.tell(agent)
+          world.pass(agent)
+        }
+      }
+      const done = [...before, ['is deleted'], ...after].map(([text]) => text).join('; ')
+      expect([world.gone, ...world.inCharge], done).toEqual([true])
     }),
     showing,
   )

@@ -95,6 +95,24 @@ describe('status', () => {
     await expect(store.writeStatus(key, { port })).rejects.toThrow(/no answer within 200 ms/)
   })
 
+  it('without a port that was not answered may have been taken: the next is written even if it is as known', async () => {
+    let isAnswered = false
+    const { store, writes } = await open([bound(5, { port })], (asked, response) => {
+      if (isAnswered) applies(101, { port })(asked, response)
+      else response.destroy()
+    })
+    await expect(store.writeStatus(key, { port, guestState: 'Off' })).rejects.toThrow()
+    expect(store.isBehind(key)).toBe(false)
+    await expect(store.writeStatus(key, {})).rejects.toThrow()
+    expect(store.isBehind(key)).toBe(true)
+    isAnswered = true
+    const before = writes().length
+    await store.writeStatus(key, { port })
+    expect(store.isBehind(key)).toBe(false)
+    await store.writeStatus(key, { port })
+    expect(writes()).toHaveLength(before + 1)
+  })
+
   it('of a Network stays in memory: every host has one of its own', async () => {
     const { store, writes } = await open([network], applies())
     expect(store.get('Network', 'lan')?.status).toBeUndefined()
