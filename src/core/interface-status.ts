@@ -120,6 +120,7 @@ export function isReady(conditions: Condition[] | undefined): boolean {
   return conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false
 }
 
+/** Ready is True or False. */
 export function isReadyKnown(conditions: Condition[] | undefined): boolean {
   return conditions?.some(({ type, status }) => type === 'Ready' && status !== 'Unknown') ?? false
 }
@@ -128,6 +129,6 @@ export function isReadyKnown(conditions: Condition[] | undefined): boolean {
  * It is bound, and nobody can tell whether it is plugged in there: it has no port on that host, and Ready is Unknown. So it is
  * from the binding until its agent's first word, and an agent may have been killed in between.
  */
-export function isUnanswered({ hostName, port, conditions }: GuestInterfaceStatus): boolean {
+export function isUnanswered({ hostName, port, conditions }: GuestInterfaceStatus = {}): boolean {
   return hostName !== undefined && port?.hostName !== hostName && !isReadyKnown(conditions)
 }

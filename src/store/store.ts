@@ -68,7 +68,10 @@ export interface Store {
     durable?: boolean,
     gathered?: string,
   ): Promise<void>
-  /** A status without a port failed to be written, and may have been taken all the same: no port that is known counts until one is written. */
+  /**
+   * A status without a port failed to be written, and may have been taken all the same: no port that is known counts until one
+   * is written.
+   */
   isBehind(key: Key): boolean
   /** Nothing of an object that is going is left on the host: it is forgotten, or its port is said to be free. */
   release(key: Key): Promise<void>

@@ -6,9 +6,9 @@
  * With 0 ms it dies within the log call: nothing that comes after the boundary has begun.
  */
 import { parseArgs } from 'node:util'
-import { runAgent } from '../../src/agent/agent.ts'
 import { DirectoryStore } from '../../src/store/directory/store.ts'
 import { dyingLog } from './dying-log.ts'
+import { runLabAgent } from './run-agent.ts'
 
 /** What the agent logs between two steps, whatever the steps are. */
 const boundaries = new Set(['port recorded', 'step begins', 'step done', 'interface removed'])
@@ -26,15 +26,11 @@ const hostName = values['host-name']
 
 let passed = 0
 const log = dyingLog((message) => boundaries.has(message) && ++passed === n, ms)
-await runAgent(
+await runLabAgent(
   {
     openStore: () => new DirectoryStore({ manifests: values.manifests, state: values.state, log }),
     binding: 'grants',
     hostName,
-    hostLabels: { 'kubernetes.io/hostname': hostName },
-    libvirt: '/run/libvirt/libvirt-sock',
-    once: false,
-    signal: new AbortController().signal,
   },
   log,
 )

@@ -10,7 +10,7 @@ import { gather } from './gather.ts'
 import type { Work } from './work.ts'
 
 export function isUnansweredHere({ binding }: Context, { resource }: Work): boolean {
-  return binding === 'controller' && isUnanswered(resource.status ?? {})
+  return binding === 'controller' && isUnanswered(resource.status)
 }
 
 /** Not where the server may have an answer of ours that we don't know to have arrived. */

@@ -59,12 +59,12 @@ function homeOf({ status }: GuestInterface, { hosts }: Surroundings): Home | und
     gone: host === undefined,
     ...(guestUUID !== undefined && { guestUUID: guestUUID.toLowerCase() }),
     ...(status?.nextHostName !== undefined && { nextHostName: status.nextHostName }),
-    free: status?.port?.hostName !== hostName && !isUnanswered(status ?? {}),
+    free: status?.port?.hostName !== hostName && !isUnanswered(status),
   }
 }
 
 function letGo({ status }: GuestInterface, home: Home | undefined): Decision {
-  const mayHold = status?.port !== undefined || isUnanswered(status ?? {})
+  const mayHold = status?.port !== undefined || isUnanswered(status)
   const finalizer = home !== undefined && !home.gone && mayHold
   if (!home) return { finalizer }
   return { finalizer, ...as(home), ...(finalizer && home.host.silent && { held: waitsFor(home.host) }) }

@@ -175,8 +175,7 @@ function essence({ metadata: { resourceVersion: _, ...metadata }, spec }: AnyRes
 /** By the port that status records or may have to record yet, or for a Network by whatever this host has said of it. */
 function holdsNothing(object: AnyResource): boolean {
   if (object.kind === 'GuestInterface') {
-    const { status = {} } = object
-    return status.port === undefined && !isUnanswered(status)
+    return object.status?.port === undefined && !isUnanswered(object.status)
   }
   return object.kind !== 'Network' || object.status?.conditions === undefined
 }
